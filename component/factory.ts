@@ -1,0 +1,142 @@
+import type { Component, Settings } from './component.ts'
+import type { ConfigSchema } from './config_schema.ts'
+import type { Consumer, ConsumerSet, SignalData } from './consumer.ts'
+import type { IngestLink, MainHalf } from './link.ts'
+import type { Signal } from './signal.ts'
+
+/** How far users may rely on a component's names and behaviour; the Collector's ladder. */
+export type Stability = 'development' | 'alpha' | 'beta' | 'stable' | 'deprecated'
+
+/** A socket that a config makes its component listen on; two components on one address are a config problem. */
+export interface ListenAddress {
+  readonly network: 'tcp' | 'udp' | 'unix'
+  /** `host:port`, or a path for unix sockets. */
+  readonly address: string
+  /** Where in the component's config it stands. */
+  readonly path: readonly string[]
+}
+
+interface FactoryBase<C> {
+  /** The type in a component id, snake_case. */
+  readonly type: string
+  /** Other spellings that are accepted with a warning. */
+  readonly aliases?: readonly string[]
+  /** One sentence for `components` and the generated reference. */
+  readonly description: string
+  readonly config: ConfigSchema<C>
+  readonly listens?: (config: C) => readonly ListenAddress[]
+}
+
+/**
+ * A receiver. One instance per id serves all pipelines that name it; `next` has a consumer for each signal used.
+ * `runs: 'ingest'` puts a replica into every ingest worker, `'main'` a single one on the main thread.
+ */
+export interface ReceiverFactory<C = any> extends FactoryBase<C> {
+  readonly kind: 'receiver'
+  readonly stability: { readonly [S in Signal]?: Stability }
+  readonly runs: 'ingest' | 'main'
+  readonly create: (settings: Settings, config: C, next: ConsumerSet) => Component
+}
+
+type CreateProcessor<C, S extends Signal> = (settings: Settings, config: C, next: Consumer<SignalData[S]>) => Component & Consumer<SignalData[S]>
+
+/**
+ * A processor. Every pipeline that names it has an instance of its own. `runs: 'ingest'` says that replicas need no
+ * knowledge of each other; a processor that must see all data of a series runs on `main`.
+ */
+export interface ProcessorFactory<C = any> extends FactoryBase<C> {
+  readonly kind: 'processor'
+  readonly stability: { readonly [S in Signal]?: Stability }
+  readonly runs: 'ingest' | 'main'
+  readonly create: { readonly [S in Signal]?: CreateProcessor<C, S> }
+  /** What this processor adds to access logs and other components may need, such as `mesh`. */
+  readonly provides?: string
+}
+
+/** The main half of a connector or exporter: a component that may also receive from its ingest halves and be flushed. */
+export interface MainComponent extends Component, Partial<MainHalf<any>> {
+  /** Hands everything aggregated so far to the next consumers; resolves when they have taken it. */
+  flush?(): Promise<void>
+}
+
+/**
+ * A connector: an exporter for pipelines of signal `from` and a receiver for pipelines of signal `to`.
+ * With an `ingest` half the data of ingest pipelines is consumed in the workers and reaches the main half by the link;
+ * the main half produces the outgoing data. Without one, `main` must consume by itself.
+ */
+export interface ConnectorFactory<C = any> extends FactoryBase<C> {
+  readonly kind: 'connector'
+  readonly from: Signal
+  readonly to: Signal
+  readonly stability: Stability
+  /** What must stand before it in a pipeline (see `ProcessorFactory.provides`). */
+  readonly needs?: string
+  readonly ingest?: (settings: Settings, config: C, link: IngestLink<any>) => Component & Consumer<any>
+  readonly main: (settings: Settings, config: C, next: Consumer<any>) => MainComponent & Partial<Consumer<any>>
+}
+
+/** An exporter's main half: what it consumes directly on the main thread, by signal. */
+export interface ExporterMain extends MainComponent {
+  readonly consumers: ConsumerSet
+}
+
+/**
+ * An exporter. One instance per id serves all pipelines that name it. Data of pipelines that run in ingest workers is
+ * consumed by its ingest half for that signal, in the worker.
+ */
+export interface ExporterFactory<C = any> extends FactoryBase<C> {
+  readonly kind: 'exporter'
+  readonly stability: { readonly [S in Signal]?: Stability }
+  readonly ingest?: { readonly [S in Signal]?: (settings: Settings, config: C, link: IngestLink<any>) => Component & Consumer<SignalData[S]> }
+  readonly main: (settings: Settings, config: C) => ExporterMain
+}
+
+/** What an extension may see of the process; for health pages and the like. */
+export interface ProcessView {
+  /** The status of every component, workers included, by address. */
+  components(): readonly ComponentView[]
+  /** True when every listener is bound, every ingest worker is up and no component is failing. */
+  isReady(): boolean
+  /** The outcome of the last attempt to load a config after the first. */
+  lastReload(): { readonly at: number; readonly error?: string } | undefined
+  readonly startedAt: number
+}
+
+export interface ComponentView {
+  readonly address: string
+  readonly kind: string
+  /** Undefined on the main thread. */
+  readonly worker?: number
+  readonly status: import('./component.ts').Status
+  /** Milliseconds since the epoch. */
+  readonly since: number
+}
+
+/** An extension; runs on the main thread, starts before and stops after everything else. */
+export interface ExtensionFactory<C = any> extends FactoryBase<C> {
+  readonly kind: 'extension'
+  readonly stability: Stability
+  readonly create: (settings: Settings, config: C, view: ProcessView) => Component
+}
+
+export type Factory = ReceiverFactory | ProcessorFactory | ConnectorFactory | ExporterFactory | ExtensionFactory
+
+export function defineReceiver<C>(factory: Omit<ReceiverFactory<C>, 'kind'>): ReceiverFactory<C> {
+  return { kind: 'receiver', ...factory }
+}
+
+export function defineProcessor<C>(factory: Omit<ProcessorFactory<C>, 'kind'>): ProcessorFactory<C> {
+  return { kind: 'processor', ...factory }
+}
+
+export function defineConnector<C>(factory: Omit<ConnectorFactory<C>, 'kind'>): ConnectorFactory<C> {
+  return { kind: 'connector', ...factory }
+}
+
+export function defineExporter<C>(factory: Omit<ExporterFactory<C>, 'kind'>): ExporterFactory<C> {
+  return { kind: 'exporter', ...factory }
+}
+
+export function defineExtension<C>(factory: Omit<ExtensionFactory<C>, 'kind'>): ExtensionFactory<C> {
+  return { kind: 'extension', ...factory }
+}

@@ -1,0 +1,27 @@
+/**
+ * The way between the two halves of a component that is split over threads: its ingest half runs in every ingest
+ * worker, its main half once on the main thread. Messages arrive in order. With `service.workers.threads: 0` both
+ * halves live on the main thread and a message is a function call.
+ */
+export interface IngestLink<Message> {
+  /** Number of the ingest worker, from 0. A restarted worker has its predecessor's number and a new link. */
+  readonly worker: number
+  /**
+   * Hands a message to the main half. `transfer` lists the ArrayBuffers that move with it; SharedArrayBuffers are
+   * shared, everything else is copied. A message that was sent arrives even when the worker dies right after.
+   */
+  send(message: Message, transfer?: readonly ArrayBuffer[]): void
+}
+
+/** The main half's side of the links from the ingest halves of the same component. */
+export interface MainHalf<Message> {
+  /** Takes a message from the ingest half in worker `worker`; `life` tells a restarted worker from its predecessor. */
+  receive(message: Message, from: IngestOrigin): void
+  /** The worker ended (stopped or died): nothing more comes from it. What it wrote to shared memory stays readable. */
+  gone(from: IngestOrigin): void
+}
+
+export interface IngestOrigin {
+  readonly worker: number
+  readonly life: number
+}

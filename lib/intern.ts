@@ -1,0 +1,161 @@
+const decoder = new TextDecoder('utf-8', { fatal: false })
+
+export interface InternLimits {
+  /** Most strings held. */
+  readonly entriesMax: number
+  /** Most bytes held by all strings together. */
+  readonly bytesMax: number
+}
+
+/**
+ * Gives byte strings small integer ids without creating JavaScript strings. Id 0 is the empty string.
+ *
+ * Ids are valid within one `epoch`. A table over its limits still answers; its owner calls `renew` between two batches,
+ * which forgets everything and starts the next epoch. Caches keyed by ids compare the epoch and start over.
+ */
+export class ByteInterner {
+  /** Grows by one each time ids lose their meaning. */
+  epoch = 0
+  #limits: InternLimits
+  #seed: number
+  #arena: Uint8Array
+  #view: DataView
+  #arenaUsed = 0
+  #offsets: Int32Array
+  #lengths: Int32Array
+  #hashes: Int32Array
+  #slots: Int32Array
+  #mask: number
+  #count = 1
+  #texts: (string | undefined)[] = ['']
+
+  constructor(limits: InternLimits = { entriesMax: 65_536, bytesMax: 16 << 20 }) {
+    this.#limits = limits
+    // Seeded, so that a sender cannot prepare strings that all fall into one slot.
+    this.#seed = (Math.random() * 0x7fffffff) | 0
+    this.#arena = new Uint8Array(64 << 10)
+    this.#view = new DataView(this.#arena.buffer)
+    this.#offsets = new Int32Array(1024)
+    this.#lengths = new Int32Array(1024)
+    this.#hashes = new Int32Array(1024)
+    this.#slots = new Int32Array(4096)
+    this.#mask = 4095
+  }
+
+  /** Number of ids given out in this epoch, the empty string included. */
+  get size(): number {
+    return this.#count
+  }
+
+  /** True when the owner should call `renew` at the next batch boundary. */
+  get isFull(): boolean {
+    return this.#count > this.#limits.entriesMax || this.#arenaUsed > this.#limits.bytesMax
+  }
+
+  /** Forgets all strings. Ids given out before mean nothing afterwards. */
+  renew(): void {
+    this.epoch++
+    this.#count = 1
+    this.#arenaUsed = 0
+    this.#slots.fill(0)
+    this.#texts = ['']
+  }
+
+  /** The id of `bytes[start, end)`; `view` is a DataView over the same memory with offset 0 at `bytes[0]`. */
+  intern(bytes: Uint8Array, view: DataView, start: number, end: number): number {
+    const length = end - start
+    if (length === 0) return 0
+    const hash = this.#hash(view, bytes, start, end)
+    let slot = hash & this.#mask
+    for (;;) {
+      const id = this.#slots[slot] as number
+      if (id === 0) return this.#add(bytes, start, end, hash, slot)
+      if (this.#hashes[id] === hash && this.#lengths[id] === length && this.#equals(view, bytes, start, end, this.#offsets[id] as number)) return id
+      slot = (slot + 1) & this.#mask
+    }
+  }
+
+  /** The string of an id, decoded on first use; bytes that are not UTF-8 become U+FFFD. */
+  text(id: number): string {
+    const known = this.#texts[id]
+    if (known !== undefined) return known
+    const text = decoder.decode(this.bytes(id))
+    this.#texts[id] = text
+    return text
+  }
+
+  /** The bytes of an id; a view that is valid until the next `intern` or `renew`. */
+  bytes(id: number): Uint8Array {
+    if (id === 0) return this.#arena.subarray(0, 0)
+    const at = this.#offsets[id] as number
+    return this.#arena.subarray(at, at + (this.#lengths[id] as number))
+  }
+
+  #hash(view: DataView, bytes: Uint8Array, start: number, end: number): number {
+    let h = (this.#seed ^ (end - start)) | 0
+    let at = start
+    for (const last = end - 4; at <= last; at += 4) {
+      h = Math.imul(h ^ view.getInt32(at, true), 0x9e3779b1)
+      h ^= h >>> 15
+    }
+    for (; at < end; at++) h = Math.imul(h ^ (bytes[at] as number), 0x85ebca6b)
+    h ^= h >>> 13
+    h = Math.imul(h, 0xc2b2ae35)
+    return h ^ (h >>> 16)
+  }
+
+  #equals(view: DataView, bytes: Uint8Array, start: number, end: number, arenaAt: number): boolean {
+    const own = this.#view
+    let at = start
+    let to = arenaAt
+    for (const last = end - 4; at <= last; at += 4, to += 4) if (view.getInt32(at, true) !== own.getInt32(to, true)) return false
+    for (; at < end; at++, to++) if (bytes[at] !== this.#arena[to]) return false
+    return true
+  }
+
+  #add(bytes: Uint8Array, start: number, end: number, hash: number, slot: number): number {
+    const length = end - start
+    this.#reserve(length)
+    const id = this.#count++
+    this.#arena.set(bytes.subarray(start, end), this.#arenaUsed)
+    this.#offsets[id] = this.#arenaUsed
+    this.#lengths[id] = length
+    this.#hashes[id] = hash
+    this.#arenaUsed += length
+    this.#slots[slot] = id
+    if (this.#count * 2 > this.#mask) this.#rehash()
+    return id
+  }
+
+  #reserve(length: number): void {
+    if (this.#arenaUsed + length > this.#arena.length) {
+      const grown = new Uint8Array(Math.max(this.#arena.length * 2, this.#arenaUsed + length))
+      grown.set(this.#arena.subarray(0, this.#arenaUsed))
+      this.#arena = grown
+      this.#view = new DataView(grown.buffer)
+    }
+    if (this.#count === this.#offsets.length) {
+      this.#offsets = grow(this.#offsets)
+      this.#lengths = grow(this.#lengths)
+      this.#hashes = grow(this.#hashes)
+    }
+  }
+
+  #rehash(): void {
+    const slots = new Int32Array(this.#slots.length * 2)
+    const mask = slots.length - 1
+    for (let id = 1; id < this.#count; id++) {
+      let slot = (this.#hashes[id] as number) & mask
+      while (slots[slot] !== 0) slot = (slot + 1) & mask
+      slots[slot] = id
+    }
+    this.#slots = slots
+    this.#mask = mask
+  }
+}
+
+function grow(array: Int32Array): Int32Array<ArrayBuffer> {
+  const grown = new Int32Array(array.length * 2)
+  grown.set(array)
+  return grown
+}

@@ -1,0 +1,3 @@
+import { assertNodeVersion } from '../lib/node_version.ts'
+
+assertNodeVersion()
