@@ -1,0 +1,145 @@
+import * as fc from 'fast-check'
+import protobuf from 'protobufjs'
+import { describe, expect, test } from 'vitest'
+import { ProtobufWriter, varintSize } from './writer.ts'
+
+const { Everything } = protobuf.parse(`
+  syntax = "proto3";
+  message Everything {
+    optional uint64 count = 1;
+    optional int64 signed = 2;
+    optional bool flag = 3;
+    optional double ratio = 4;
+    optional fixed64 time = 5;
+    optional fixed32 small = 6;
+    optional bytes data = 7;
+    optional string text = 8;
+    optional Everything child = 16;
+    repeated double doubles = 17;
+    repeated fixed64 counts = 18;
+    map<string, string> tags = 2000;
+  }`).root as unknown as { Everything: protobuf.Type }
+
+interface Fields {
+  readonly count?: number | undefined
+  readonly signed?: bigint | undefined
+  readonly flag?: boolean | undefined
+  readonly ratio?: number | undefined
+  readonly time?: bigint | undefined
+  readonly small?: number | undefined
+  readonly data?: Uint8Array | undefined
+  readonly text?: string | undefined
+  readonly child?: Fields | undefined
+  readonly doubles?: readonly number[] | undefined
+  readonly counts?: readonly number[] | undefined
+  readonly tags?: Readonly<Record<string, string>> | undefined
+}
+
+function write(writer: ProtobufWriter, fields: Fields): void {
+  if (fields.count !== undefined) writer.varint(1, fields.count)
+  if (fields.signed !== undefined) writer.varint(2, fields.signed)
+  if (fields.flag !== undefined) writer.bool(3, fields.flag)
+  if (fields.ratio !== undefined) writer.double(4, fields.ratio)
+  if (fields.time !== undefined) writer.fixed64(5, fields.time)
+  if (fields.small !== undefined) writer.fixed32(6, fields.small)
+  if (fields.data !== undefined) writer.bytes(7, fields.data)
+  if (fields.text !== undefined) writer.string(8, fields.text)
+  const { child } = fields
+  if (child !== undefined) writer.message(16, () => write(writer, child))
+  if (fields.doubles !== undefined && fields.doubles.length > 0) writer.packedDoubles(17, fields.doubles)
+  if (fields.counts !== undefined && fields.counts.length > 0) writer.packedFixed64(18, fields.counts)
+  for (const [key, value] of Object.entries(fields.tags ?? {})) writer.message(2000, () => void writer.string(1, key).string(2, value))
+}
+
+/** The same fields as protobufjs takes them; 64-bit integers as its Long objects. */
+function oracle(fields: Fields): Record<string, unknown> {
+  const out: Record<string, unknown> = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+  if (fields.count !== undefined) out['count'] = long(BigInt(fields.count), true)
+  if (fields.signed !== undefined) out['signed'] = long(fields.signed, false)
+  if (fields.time !== undefined) out['time'] = long(fields.time, true)
+  if (fields.counts !== undefined) out['counts'] = fields.counts.map((count) => long(BigInt(count), true))
+  if (fields.child !== undefined) out['child'] = oracle(fields.child)
+  return out
+}
+
+function long(value: bigint, unsigned: boolean): { low: number; high: number; unsigned: boolean } {
+  return { low: Number(BigInt.asIntN(32, value)), high: Number(BigInt.asIntN(32, value >> 32n)), unsigned }
+}
+
+const { fields } = fc.letrec<{ fields: Fields }>((tie) => ({
+  fields: fc.record(
+    {
+      count: fc.maxSafeNat(),
+      signed: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+      flag: fc.boolean(),
+      ratio: fc.double(),
+      time: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+      small: fc.nat(),
+      data: fc.uint8Array({ maxLength: 400 }),
+      text: fc.oneof(fc.string(), fc.string({ unit: 'grapheme', maxLength: 300 })),
+      child: fc.option(tie('fields'), { nil: undefined, depthSize: 'small', maxDepth: 5 }),
+      doubles: fc.array(fc.double()),
+      counts: fc.array(fc.maxSafeNat()),
+      tags: fc.dictionary(fc.string({ minLength: 1 }), fc.string(), { maxKeys: 4 }),
+    },
+    { requiredKeys: [] },
+  ),
+}))
+
+describe('ProtobufWriter', () => {
+  test('writes the bytes that protobufjs writes', () => {
+    const writer = new ProtobufWriter(16)
+    fc.assert(
+      fc.property(fields, (value) => {
+        write(writer, value)
+        expect(Buffer.from(writer.finish()).toString('hex')).toBe(Buffer.from(Everything.encode(oracle(value)).finish()).toString('hex'))
+      }),
+    )
+  })
+
+  test.for([
+    { value: 0, hex: '0800' },
+    { value: 127, hex: '087f' },
+    { value: 128, hex: '088001' },
+    { value: 2 ** 31 - 1, hex: '08ffffffff07' },
+    { value: 2 ** 31, hex: '088080808008' },
+    { value: 2 ** 32, hex: '088080808010' },
+    { value: Number.MAX_SAFE_INTEGER, hex: '08ffffffffffffff0f' },
+    { value: -1, hex: '08ffffffffffffffffff01' },
+    { value: 2n ** 64n - 1n, hex: '08ffffffffffffffffff01' },
+  ])('writes $value as a varint', ({ value, hex }) => {
+    expect(Buffer.from(new ProtobufWriter().varint(1, value).finish()).toString('hex')).toBe(hex)
+  })
+
+  test.for([127, 128, 16_383, 16_384, 2_097_152])('puts in the length of a nested message of %i bytes', (size) => {
+    const inner = new Uint8Array(size).fill(7)
+    const bytes = new ProtobufWriter().open(1).raw(inner).close().varint(2, 5).finish()
+    const reader = protobuf.Reader.create(bytes)
+    expect(reader.uint32()).toBe(10)
+    expect(reader.bytes().length).toBe(size)
+    expect([reader.uint32(), reader.uint32(), reader.pos]).toEqual([16, 5, bytes.length])
+  })
+
+  test('keeps its memory and forgets its content at a reset', () => {
+    const writer = new ProtobufWriter().open(1).string(2, 'left open').reset()
+    expect(writer.length).toBe(0)
+    expect([...writer.varint(1, 1).view()]).toEqual([8, 1])
+    expect([...writer.finish()]).toEqual([8, 1])
+    expect(writer.length).toBe(0)
+  })
+
+  test('refuses numbers that are not integers, and messages that are not closed', () => {
+    expect(() => new ProtobufWriter().varint(1, 1.5)).toThrow('field 1 of a protobuf message got 1.5')
+    expect(() => new ProtobufWriter().varint(1, 2 ** 53)).toThrow('not a safe integer')
+    expect(() => new ProtobufWriter().close()).toThrow('never opened')
+    expect(() => new ProtobufWriter().open(1).finish()).toThrow('1 protobuf messages are still open')
+  })
+})
+
+test('varintSize tells how many bytes a value takes', () => {
+  fc.assert(
+    fc.property(fc.maxSafeNat(), (value) => {
+      expect(varintSize(value)).toBe(new ProtobufWriter().varint(1, value).length - 1)
+    }),
+  )
+})

@@ -1,0 +1,243 @@
+const encoder = new TextEncoder()
+
+/** Wire types of the protobuf encoding. */
+const VARINT = 0
+const FIXED64 = 1
+const LENGTH_DELIMITED = 2
+const FIXED32 = 5
+
+/**
+ * Writes protobuf messages by hand, field by field, into one growing buffer.
+ *
+ * It writes exactly what it is told: a zero or empty value is written too, so callers that want proto3's implicit
+ * presence leave the call out. Fields appear in the order of the calls. Lengths of nested messages are put in when the
+ * message is closed, always in the shortest form, so the output is what any canonical encoder makes of the same fields.
+ * The memory is kept across `reset`, so one writer serves a whole stream of messages.
+ * See https://protobuf.dev/programming-guides/encoding/.
+ */
+export class ProtobufWriter {
+  #bytes: Uint8Array<ArrayBuffer>
+  #view: DataView
+  #at = 0
+  /** Where the one reserved length byte of each open message stands. */
+  readonly #open: number[] = []
+
+  /** `bytesExpected` is only a first guess; the buffer doubles when it is full. */
+  constructor(bytesExpected = 256) {
+    this.#bytes = new Uint8Array(Math.max(16, bytesExpected))
+    this.#view = new DataView(this.#bytes.buffer)
+  }
+
+  /** Bytes written since the last `reset`, the reserved length bytes of open messages included. */
+  get length(): number {
+    return this.#at
+  }
+
+  /** Forgets what was written and keeps the memory. */
+  reset(): this {
+    this.#at = 0
+    this.#open.length = 0
+    return this
+  }
+
+  /**
+   * A field of type uint32, uint64, int32, int64 or enum. Numbers must be safe integers; negative values take ten
+   * bytes, as int32 and int64 do.
+   */
+  varint(field: number, value: number | bigint): this {
+    this.#tag(field, VARINT)
+    this.#reserve(10)
+    if (typeof value === 'number' && value >= 0) {
+      if (!Number.isSafeInteger(value)) throw new RangeError(`BUG: field ${field} of a protobuf message got ${value}, not a safe integer`)
+      this.#varint(value)
+    } else this.#varint64(BigInt.asUintN(64, BigInt(value)))
+    return this
+  }
+
+  /** A field of type bool. */
+  bool(field: number, value: boolean): this {
+    return this.varint(field, value ? 1 : 0)
+  }
+
+  /** A field of type double. */
+  double(field: number, value: number): this {
+    this.#tag(field, FIXED64)
+    this.#reserve(8)
+    this.#view.setFloat64(this.#at, value, true)
+    this.#at += 8
+    return this
+  }
+
+  /** A field of type fixed64 or sfixed64 (two's complement). */
+  fixed64(field: number, value: bigint): this {
+    this.#tag(field, FIXED64)
+    this.#reserve(8)
+    this.#view.setBigUint64(this.#at, BigInt.asUintN(64, value), true)
+    this.#at += 8
+    return this
+  }
+
+  /** A field of type fixed32 or sfixed32 (two's complement). */
+  fixed32(field: number, value: number): this {
+    this.#tag(field, FIXED32)
+    this.#reserve(4)
+    this.#view.setInt32(this.#at, value | 0, true)
+    this.#at += 4
+    return this
+  }
+
+  /** A field of type bytes, or an already encoded nested message. The bytes are copied. */
+  bytes(field: number, value: Uint8Array): this {
+    this.#tag(field, LENGTH_DELIMITED)
+    this.#reserve(5 + value.length)
+    this.#varint(value.length)
+    this.#bytes.set(value, this.#at)
+    this.#at += value.length
+    return this
+  }
+
+  /** A field of type string, in UTF-8; a lone surrogate becomes U+FFFD. */
+  string(field: number, value: string): this {
+    this.open(field)
+    // One UTF-16 unit takes at most three bytes.
+    this.#reserve(value.length * 3)
+    if (!this.#ascii(value)) this.#at += encoder.encodeInto(value, this.#bytes.subarray(this.#at)).written
+    return this.close()
+  }
+
+  /** Repeated doubles in packed form. */
+  packedDoubles(field: number, values: ArrayLike<number>): this {
+    this.open(field)
+    this.#reserve(values.length * 8)
+    for (let i = 0; i < values.length; i++, this.#at += 8) this.#view.setFloat64(this.#at, values[i] as number, true)
+    return this.close()
+  }
+
+  /** Repeated fixed64 in packed form; the values must be safe integers that are not negative. */
+  packedFixed64(field: number, values: ArrayLike<number>): this {
+    this.open(field)
+    this.#reserve(values.length * 8)
+    for (let i = 0; i < values.length; i++, this.#at += 8) {
+      const value = values[i] as number
+      this.#view.setUint32(this.#at, value % 0x1_0000_0000, true)
+      this.#view.setUint32(this.#at + 4, Math.floor(value / 0x1_0000_0000), true)
+    }
+    return this.close()
+  }
+
+  /** Copies fields that are already encoded, tags and all, into the current message. */
+  raw(fields: Uint8Array): this {
+    this.#reserve(fields.length)
+    this.#bytes.set(fields, this.#at)
+    this.#at += fields.length
+    return this
+  }
+
+  /** A nested message whose fields are written by `write`. */
+  message(field: number, write: () => void): this {
+    this.open(field)
+    write()
+    return this.close()
+  }
+
+  /** Begins a nested message (`message` without a function for hot paths). Every `open` needs its `close`. */
+  open(field: number): this {
+    this.#tag(field, LENGTH_DELIMITED)
+    this.#reserve(1)
+    this.#open.push(this.#at++)
+    return this
+  }
+
+  /** Ends the message that was opened last. */
+  close(): this {
+    const lengthAt = this.#open.pop()
+    if (lengthAt === undefined) throw new Error('BUG: a protobuf message was closed that was never opened')
+    const start = lengthAt + 1
+    const length = this.#at - start
+    if (length < 0x80) {
+      this.#bytes[lengthAt] = length
+      return this
+    }
+    // The reserved byte is too small for the length: the content moves up by what is missing.
+    const extra = varintSize(length) - 1
+    this.#reserve(extra)
+    this.#bytes.copyWithin(start + extra, start, this.#at)
+    const end = this.#at + extra
+    this.#at = lengthAt
+    this.#varint(length)
+    this.#at = end
+    return this
+  }
+
+  /** The bytes so far as a view that is valid until the next call; every message must be closed. */
+  view(): Uint8Array<ArrayBuffer> {
+    if (this.#open.length > 0) throw new Error(`BUG: ${this.#open.length} protobuf messages are still open`)
+    return this.#bytes.subarray(0, this.#at)
+  }
+
+  /** The bytes as a copy that belongs to the caller, and a fresh start. */
+  finish(): Uint8Array<ArrayBuffer> {
+    const bytes = this.view().slice()
+    this.reset()
+    return bytes
+  }
+
+  #tag(field: number, wireType: number): void {
+    this.#reserve(5)
+    this.#varint(field * 8 + wireType)
+  }
+
+  /** Writes a varint for which room has been reserved. */
+  #varint(value: number): void {
+    let rest = value
+    while (rest >= 0x8000_0000) {
+      this.#bytes[this.#at++] = (rest % 0x80) | 0x80
+      rest = Math.floor(rest / 0x80)
+    }
+    let low = rest | 0
+    while (low >= 0x80) {
+      this.#bytes[this.#at++] = (low & 0x7f) | 0x80
+      low >>>= 7
+    }
+    this.#bytes[this.#at++] = low
+  }
+
+  #varint64(value: bigint): void {
+    let rest = value
+    while (rest >= 0x80n) {
+      this.#bytes[this.#at++] = Number(rest & 0x7fn) | 0x80
+      rest >>= 7n
+    }
+    this.#bytes[this.#at++] = Number(rest)
+  }
+
+  /** Most strings are short ASCII, which a loop writes faster than the encoder; false when it was not (nothing written). */
+  #ascii(text: string): boolean {
+    if (text.length > 64) return false
+    const bytes = this.#bytes
+    let at = this.#at
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i)
+      if (unit > 0x7f) return false
+      bytes[at++] = unit
+    }
+    this.#at = at
+    return true
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#at + more
+    if (needed <= this.#bytes.length) return
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, needed))
+    grown.set(this.#bytes.subarray(0, this.#at))
+    this.#bytes = grown
+    this.#view = new DataView(grown.buffer)
+  }
+}
+
+/** Bytes that a value from 0 to 2^53 - 1 takes as a varint. */
+export function varintSize(value: number): number {
+  let size = 1
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) size++
+  return size
+}
