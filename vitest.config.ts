@@ -19,6 +19,7 @@ export default defineConfig({
         test: {
           name: 'interop',
           include: ['test/interop/**/*.test.ts'],
+          globalSetup: ['test/interop/global_setup.ts'],
           setupFiles: ['test/node_version.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,

