@@ -4,8 +4,25 @@ export type ProxyRole = 'sidecar' | 'router' | 'waypoint' | 'ztunnel' | 'proxy' 
 /** Whose side of a call an entry tells: `source` is the client's proxy, `destination` the server's. */
 export type Reporter = 'source' | 'destination' | 'waypoint' | 'unknown'
 
-/** Which piece of evidence named a side of a call. */
-export type Evidence = 'node' | 'peer_struct' | 'peer_flatbuffer' | 'certificate' | 'address' | 'cluster' | 'authority' | 'route' | 'none'
+/**
+ * Which piece of evidence named a side of a call, or the called service. Only `node` is what a proxy says of itself:
+ * its empty fields are really empty, while those of a peer are unknown.
+ */
+export type Evidence = 'node' | 'peer_struct' | 'peer_flatbuffer' | 'certificate' | 'address' | 'cluster' | 'sni' | 'authority' | 'route' | 'none'
+
+/** All kinds of evidence; the order is that of their small integer codes. */
+export const EVIDENCE: readonly Evidence[] = [
+  'none',
+  'node',
+  'peer_struct',
+  'peer_flatbuffer',
+  'certificate',
+  'address',
+  'cluster',
+  'sni',
+  'authority',
+  'route',
+]
 
 /** One side of a call. Empty strings are "not known"; consumers choose the placeholder they need. */
 export interface Party {
