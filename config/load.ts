@@ -1,0 +1,170 @@
+import { readFileSync } from 'node:fs'
+import type { ComponentSpec, GraphSpec, PipelineSpec, Registry, ServiceSpec } from '../component/spec.ts'
+import { checkComponents, type Definition, type Definitions } from './components.ts'
+import { checkGraph } from './graph_check.ts'
+import { SECTIONS, sectionOf } from './ids.ts'
+import { checkListeners, listenersOf } from './listeners.ts'
+import { type ConfigNode, formatPath, keyOrigin, nodeAt, toPlain, valueOrigin } from './node.ts'
+import { type Pipeline, type Reference, readExtensions, readPipelines } from './pipelines.ts'
+import { type Problem, ProblemList } from './problem.ts'
+import { checkSchema } from './schema_check.ts'
+import { metricsAddressPath, serviceConfig, serviceSpec } from './service_schema.ts'
+import { readSources } from './sources.ts'
+import { substitute } from './substitute.ts'
+import { describeFound, unknownName } from './wording.ts'
+
+/** What to load and what it may refer to. */
+export interface LoadRequest {
+  /** The `--config` values, in order: a path, `file:path`, `env:NAME` or `yaml:text`. */
+  readonly sources: readonly string[]
+  /** The `--set` values, in order: `a.b.c=value`. */
+  readonly overrides?: readonly string[]
+  readonly registry: Registry
+  /** The environment that `${env:NAME}` looks into. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Reads a file as text and throws as `readFileSync` does; the default reads the disk. */
+  readonly readFile?: (path: string) => string
+}
+
+/** The outcome of loading: a spec, or problems, never both. Problems and warnings are in file order. */
+export interface LoadResult {
+  readonly spec?: GraphSpec
+  readonly config?: CheckedConfig
+  readonly problems: readonly Problem[]
+  readonly warnings: readonly Problem[]
+  /** Every file that was read or looked for, as named; a change of one of them is worth a reload. */
+  readonly files: readonly string[]
+}
+
+/** A whole checked config with defaults filled in, unused components included; for printing. */
+export interface CheckedConfig {
+  /** Components by section, in the order of the config. */
+  readonly components: readonly Definition[]
+  readonly extensions: readonly string[]
+  readonly pipelines: readonly PipelineSpec[]
+  readonly service: ServiceSpec
+}
+
+/**
+ * Reads, merges and checks a config. Finds all problems at once and never throws because of what it reads.
+ *
+ * Nothing is opened or started. The same request on the same files gives the same result.
+ */
+export function loadConfig(request: LoadRequest): LoadResult {
+  const problems = new ProblemList()
+  const orders = new Map<string, number>()
+  const files = new Set<string>()
+  const read = request.readFile ?? ((path: string) => readFileSync(path, 'utf8'))
+  const outside = {
+    env: request.env,
+    readFile: (path: string) => {
+      files.add(path)
+      return read(path)
+    },
+    orderOf: (source: string) => {
+      const order = orders.get(source) ?? orders.size
+      orders.set(source, order)
+      return order
+    },
+  }
+  const merged = readSources({ sources: request.sources, overrides: request.overrides ?? [] }, outside, problems)
+  const checked = merged === undefined ? undefined : checkDocument(substitute(merged, outside, problems), request.registry, problems)
+  const result = { problems: problems.problems(), warnings: problems.warnings(), files: [...files] }
+  return checked === undefined || !problems.isEmpty ? result : { ...result, ...checked }
+}
+
+function checkDocument(root: ConfigNode, { factories }: Registry, problems: ProblemList): Pick<LoadResult, 'spec' | 'config'> | undefined {
+  checkTopLevel(root, problems)
+  const definitions = checkComponents(root, factories, problems)
+  // The rest is about how the parts fit together, and some of them are missing.
+  if (problems.hasSyntaxErrors) return undefined
+  const node = nodeAt(root, ['service'])
+  if (node === undefined || (node.kind === 'scalar' && node.value === null)) {
+    problems.add({
+      origin: keyOrigin(root, ['service']),
+      path: 'service',
+      problem: 'missing section',
+      expected: 'service.pipelines with at least one pipeline',
+    })
+    return undefined
+  }
+  if (node.kind !== 'map') {
+    problems.add({ origin: node.origin, path: 'service', problem: 'wrong type', expected: 'a map', found: describeFound(toPlain(node)) })
+    return undefined
+  }
+  const service = checkSchema({ root, path: ['service'], config: serviceConfig }, problems)
+  const pipelines = readPipelines({ root, definitions, factories }, problems)
+  const extensions = readExtensions({ root, definitions, factories }, problems)
+  const threads = nodeAt(node, ['workers', 'threads'])
+  checkGraph({ definitions, pipelines, extensions, hasWorkers: threads?.kind !== 'scalar' || threads.value !== 0 }, problems)
+  const used = usedDefinitions(definitions, pipelines, extensions)
+  const own = service === undefined ? [] : ownListeners(root, service)
+  checkListeners([...used.flatMap((definition) => listenersOf(definition, root)), ...own], problems)
+  if (!problems.isEmpty) return undefined
+  return built({ definitions, used, pipelines, extensions, service: serviceSpec(service) })
+}
+
+function checkTopLevel(root: ConfigNode, problems: ProblemList): void {
+  if (root.kind !== 'map') return
+  const known = [...SECTIONS, 'service']
+  for (const [key, entry] of root.entries) {
+    if (!known.includes(key)) problems.add({ origin: entry.key, path: formatPath([key]), ...unknownName('unknown section', key, known) })
+  }
+}
+
+function ownListeners(root: ConfigNode, service: unknown) {
+  const { metrics } = serviceSpec(service).telemetry
+  if (metrics.level === 'none') return []
+  const path = ['service', ...metricsAddressPath(service)]
+  return [{ network: 'tcp' as const, address: metrics.address, path, origin: valueOrigin(root, path) }]
+}
+
+/** The components that will run, each once. */
+function usedDefinitions(definitions: Definitions, pipelines: readonly Pipeline[], extensions: readonly Reference[]): Definition[] {
+  const used = new Set<Definition | undefined>()
+  for (const pipeline of pipelines) {
+    for (const role of ['receivers', 'processors', 'exporters'] as const) {
+      for (const { id } of pipeline[role]) used.add(definitions[role].get(id) ?? definitions.connectors.get(id))
+    }
+  }
+  for (const { id } of extensions) used.add(definitions.extensions.get(id))
+  return [...used].filter((definition) => definition !== undefined)
+}
+
+interface Checked {
+  readonly definitions: Definitions
+  readonly used: readonly Definition[]
+  readonly pipelines: readonly Pipeline[]
+  readonly extensions: readonly Reference[]
+  readonly service: ServiceSpec
+}
+
+function built({ definitions, used, pipelines, extensions, service }: Checked): { readonly spec: GraphSpec; readonly config: CheckedConfig } {
+  const byKind = (kind: Definition['id']['kind']): Record<string, ComponentSpec> =>
+    Object.fromEntries(used.filter(({ id }) => id.kind === kind).map((definition) => [definition.id.text, specOf(definition)]))
+  const lines = pipelines.map(({ id, signal, receivers, processors, exporters }): PipelineSpec => {
+    return { id, signal, receivers: receivers.map((r) => r.id), processors: processors.map((r) => r.id), exporters: exporters.map((r) => r.id) }
+  })
+  const running = extensions.map(({ id }) => used.find((definition) => definition.id.kind === 'extension' && definition.id.text === id))
+  return {
+    spec: {
+      receivers: byKind('receiver'),
+      processors: byKind('processor'),
+      connectors: byKind('connector'),
+      exporters: byKind('exporter'),
+      extensions: running.filter((definition) => definition !== undefined).map(specOf),
+      pipelines: lines,
+      service,
+    },
+    config: {
+      components: SECTIONS.flatMap((section) => [...definitions[section].values()]),
+      extensions: extensions.map(({ id }) => id),
+      pipelines: lines,
+      service,
+    },
+  }
+}
+
+function specOf({ id, config }: Definition): ComponentSpec {
+  return { id, address: `${sectionOf(id.kind)}.${id.text}`, config }
+}
