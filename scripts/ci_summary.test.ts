@@ -40,27 +40,31 @@ describe('closing', () => {
   })
 
   test('fails when every interop test was skipped, and says why they were', () => {
-    const interop = report({ 'counts [skipped, envoy: pip ended with 1] every code': 'skipped', 'load [skipped, wrk: no apt-get]': 'skipped' })
+    const interop = report({
+      'a bad file exits 2': 'passed',
+      'counts [skipped, envoy: pip ended with 1] every code': 'skipped',
+      'load [skipped, wrk: no apt-get]': 'skipped',
+    })
     const outcome = closing([report({ a: 'passed' })], { failedSteps: 0, interop })
     expect(outcome).toEqual({
       lines: [
         'skipped: envoy: pip ended with 1',
         'skipped: wrk: no apt-get',
         'failed: every interop test was skipped, so nothing was proved against a real peer',
-        '1 passed, 1 failed, 2 skipped',
+        '2 passed, 1 failed, 2 skipped',
       ],
       exitCode: 1,
     })
   })
 
   test('passes when some interop tests ran', () => {
-    const interop = report({ a: 'passed', 'b [skipped, envoy: no]': 'skipped' })
+    const interop = report({ 'counts [with envoy] every code': 'passed', 'b [skipped, envoy: no]': 'skipped' })
     expect(closing([], { failedSteps: 0, interop }).exitCode).toBe(0)
   })
 })
 
 test('a report in which a test failed is not all skipped', () => {
-  expect(isAllSkipped(report({ a: 'failed' }))).toBe(false)
+  expect(isAllSkipped(report({ 'counts [with envoy] every code': 'failed' }))).toBe(false)
 })
 
 test('names a skip that gives no reason', () => {

@@ -4,7 +4,7 @@ import './global_setup.ts'
 
 /**
  * A `describe` that needs real programs. When one is missing its tests are skipped under a title that says why, so
- * that the reason is in every report. `paths` has the programs asked for.
+ * that the reason is in every report. Titles say which programs took part. `paths` has the programs asked for.
  */
 export function suite<N extends PeerName>(title: string, needs: readonly N[], body: (paths: Readonly<Record<N, string>>) => void): void {
   const peers = inject('peers')
@@ -16,5 +16,5 @@ export function suite<N extends PeerName>(title: string, needs: readonly N[], bo
     else reasons.push(`${name}: ${peer.missing}`)
   }
   if (reasons.length > 0) describe.skip(`${title} [skipped, ${reasons.join('; ')}]`, () => body(paths as Record<N, string>))
-  else describe(title, () => body(paths as Record<N, string>))
+  else describe(`${title} [with ${needs.join(', ')}]`, () => body(paths as Record<N, string>))
 }
