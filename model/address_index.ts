@@ -18,6 +18,8 @@ export interface AddressAnswer<T> {
 export interface AddressIndex {
   /** Grows with every change. */
   readonly version: number
+  /** When it last changed, milliseconds since the epoch; "unknown" is the lasting answer for later times only. */
+  readonly changedMs: number
   /** The workload that had `ip` at `timeMs`. `port` tells host-network pods apart; 0 when it is not known. */
   find(ip: string, port: number, timeMs: number): AddressAnswer<Party> | undefined
   /** The service whose virtual address was `ip:port` at `timeMs`. */
@@ -25,4 +27,4 @@ export interface AddressIndex {
 }
 
 /** Knows no address. */
-export const NO_ADDRESSES: AddressIndex = { version: 0, find: () => undefined, findService: () => undefined }
+export const NO_ADDRESSES: AddressIndex = { version: 0, changedMs: 0, find: () => undefined, findService: () => undefined }

@@ -1,0 +1,57 @@
+import type { InstrumentSpec } from '../../component/telemetry.ts'
+
+const processor = 'Id of the processor, such as `mesh`.'
+
+export const entries: InstrumentSpec = {
+  name: 'meshscope_mesh_entries',
+  description: 'Access-log entries by how they take part in counting. All of them are passed on.',
+  unit: '{records}',
+  type: 'counter',
+  labels: { processor, class: '`final`, `start`, `periodic`, `attempt`, `duplicate`, `infrastructure` or `refused_handshake`.' },
+}
+
+export const evidence: InstrumentSpec = {
+  name: 'meshscope_mesh_evidence',
+  description: 'Final entries by what named each side of the call; `none` is a side that stayed unknown.',
+  unit: '{records}',
+  type: 'counter',
+  labels: {
+    processor,
+    side: '`source`, `destination` or `service`.',
+    evidence: '`node`, `peer_struct`, `peer_flatbuffer`, `certificate`, `address`, `cluster`, `sni`, `authority`, `route` or `none`.',
+  },
+}
+
+export const origins: InstrumentSpec = {
+  name: 'meshscope_mesh_origins',
+  description: 'Access-log streams by the role of the proxy that sent them; `unknown` did not identify itself.',
+  unit: '{streams}',
+  type: 'counter',
+  labels: { processor, role: '`sidecar`, `router`, `waypoint`, `ztunnel`, `proxy` or `unknown`.' },
+}
+
+export const unclassified: InstrumentSpec = {
+  name: 'meshscope_mesh_unclassified',
+  description: 'Final entries of which it is not known whether the client’s or the server’s proxy reported them.',
+  unit: '{records}',
+  type: 'counter',
+  labels: { processor },
+}
+
+export const resolutions: InstrumentSpec = {
+  name: 'meshscope_mesh_resolutions',
+  description: 'Entries that needed the full analysis because no entry like them was remembered. Much below the entries in normal operation.',
+  unit: '{records}',
+  type: 'counter',
+  labels: { processor },
+}
+
+export const renewals: InstrumentSpec = {
+  name: 'meshscope_mesh_edge_renewals',
+  description: 'Times that all edges were forgotten because there were more than `edges_max`.',
+  unit: '{renewals}',
+  type: 'counter',
+  labels: { processor },
+}
+
+export const instruments: readonly InstrumentSpec[] = [entries, evidence, origins, unclassified, resolutions, renewals]
