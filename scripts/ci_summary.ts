@@ -37,7 +37,8 @@ export function summarize(reports: readonly VitestReport[]): Summary {
       passed += file.assertionResults.filter((test) => test.status === 'passed').length
       skips.push(...file.assertionResults.filter((test) => !isRun(test.status)).map((test) => test.fullName))
       failures.push(...failed.map((test) => test.fullName))
-      if (file.status === 'failed' && failed.length === 0) failures.push(`${file.name}: ${file.message ?? 'failed outside its tests'}`)
+      if (file.status === 'failed' && failed.length === 0)
+        failures.push(`${file.name}: ${file.message === undefined || file.message === '' ? 'failed outside its tests' : file.message}`)
     }
     if (!report.success && failures.length === before) failures.push('a run failed outside its test files')
   }

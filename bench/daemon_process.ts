@@ -1,0 +1,146 @@
+/** The daemon as a process to be measured: started with a config of its own, watched through /proc. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { stringify } from 'yaml'
+
+const REPOSITORY = join(import.meta.dirname, '..')
+/** `sysconf(_SC_CLK_TCK)`, which is 100 on every Linux that Node.js runs on. */
+const TICKS_PER_SECOND = 100
+const START_TIMEOUT_MS = 30_000
+
+export interface MeasuredDaemon {
+  readonly pid: number
+  readonly alsPort: number
+  /** CPU seconds of all threads since the start, user and system. */
+  cpuSeconds(): number
+  /** Resident memory in MiB, now. */
+  rssMib(): number
+  /** The service metrics; `bytes` as served without compression. */
+  scrape(): Promise<{ readonly text: string; readonly ms: number }>
+  /** The sum of one metric of the daemon's own telemetry. */
+  own(name: string): Promise<number>
+  stop(): Promise<void>
+}
+
+/** Starts `meshscope run` from the source tree; `threads` ingest workers, room for `seriesMax` label tuples. */
+export async function startMeasured(threads: number, seriesMax = 20_000): Promise<MeasuredDaemon> {
+  const folder = mkdtempSync(join(tmpdir(), 'meshscope-bench-'))
+  const [als, metrics, own, health] = [await freePort(), await freePort(), await freePort(), await freePort()]
+  const file = join(folder, 'meshscope.yaml')
+  writeFileSync(file, stringify(config({ als, metrics, own, health }, threads, seriesMax)))
+  const args = [join(REPOSITORY, 'bin', 'meshscope.js'), 'run', '--config', file]
+  const child = spawn(process.execPath, args, { cwd: REPOSITORY, stdio: ['ignore', 'ignore', 'inherit'] })
+  const kill = (): unknown => child.kill('SIGKILL')
+  process.once('exit', kill)
+  await ready(child, `http://127.0.0.1:${health}/readyz`)
+  const pid = child.pid ?? 0
+  return {
+    pid,
+    alsPort: als,
+    cpuSeconds: () => cpuSeconds(pid),
+    rssMib: () => rssMib(pid),
+    scrape: async () => {
+      const begun = performance.now()
+      const text = await textOf(`http://127.0.0.1:${metrics}/metrics`)
+      return { text, ms: performance.now() - begun }
+    },
+    own: async (name) => sum(await textOf(`http://127.0.0.1:${own}/metrics`), name),
+    stop: async () => {
+      child.kill('SIGTERM')
+      const force = setTimeout(kill, 20_000)
+      if (child.exitCode === null && child.signalCode === null) await new Promise((resolve) => child.once('exit', resolve))
+      clearTimeout(force)
+      process.off('exit', kill)
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+interface Ports {
+  readonly als: number
+  readonly metrics: number
+  readonly own: number
+  readonly health: number
+}
+
+function config(ports: Ports, threads: number, seriesMax: number): object {
+  return {
+    receivers: { envoyals: { endpoint: `127.0.0.1:${ports.als}` } },
+    processors: { mesh: {} },
+    connectors: { mesh_metrics: { series_max: seriesMax } },
+    exporters: { prometheus: { endpoint: `127.0.0.1:${ports.metrics}` } },
+    extensions: { health_check: { endpoint: `127.0.0.1:${ports.health}` } },
+    service: {
+      extensions: ['health_check'],
+      workers: { threads },
+      telemetry: { metrics: { address: `127.0.0.1:${ports.own}` }, logs: { level: 'warn' } },
+      pipelines: {
+        logs: { receivers: ['envoyals'], processors: ['mesh'], exporters: ['mesh_metrics'] },
+        metrics: { receivers: ['mesh_metrics'], exporters: ['prometheus'] },
+      },
+    },
+  }
+}
+
+async function ready(child: ChildProcess, url: string): Promise<void> {
+  const deadline = performance.now() + START_TIMEOUT_MS
+  for (;;) {
+    const isReady = await fetch(url).then(
+      (response) => response.ok,
+      () => false,
+    )
+    if (isReady) return
+    if (child.exitCode !== null) throw new Error(`the daemon ended with ${child.exitCode}`)
+    if (performance.now() > deadline) throw new Error(`the daemon was not ready within ${START_TIMEOUT_MS} ms`)
+    await pause(50)
+  }
+}
+
+function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  // The command's name stands in brackets and may hold spaces; utime and stime are fields 14 and 15.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+}
+
+function rssMib(pid: number): number {
+  const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  return Number(match?.[1] ?? Number.NaN) / 1024
+}
+
+async function textOf(url: string): Promise<string> {
+  const response = await fetch(url, { headers: { accept: 'text/plain', 'accept-encoding': 'identity' } })
+  if (!response.ok) throw new Error(`${url} answered ${response.status}`)
+  return await response.text()
+}
+
+/** The sum over all samples of one name in the text format. */
+export function sum(text: string, name: string): number {
+  let total = 0
+  for (const line of text.split('\n')) {
+    if (!line.startsWith(name)) continue
+    const rest = line.slice(name.length)
+    // Label values may hold spaces and braces, so the value is looked for behind the last brace.
+    if (rest.startsWith('{'))
+      total += Number(
+        rest
+          .slice(rest.lastIndexOf('}') + 1)
+          .trim()
+          .split(' ')[0],
+      )
+    else if (rest.startsWith(' ')) total += Number(rest.trim().split(' ')[0])
+  }
+  return total
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
