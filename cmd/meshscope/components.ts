@@ -1,0 +1,7 @@
+import type { Registry } from '../../component/spec.ts'
+import { meshMetricsConnector } from '../../connectors/mesh_metrics/factory.ts'
+
+/** Every component that is built in. To add one: write its folder, and its factory here. */
+export const registry: Registry = {
+  factories: [meshMetricsConnector],
+}
