@@ -1,36 +1,4 @@
-/** Envoy's short codes of `ResponseFlags`; index `n` is field `n + 1` (spec: envoy.data.accesslog.v3, Istio's `response_flags`). */
-const SHORT_CODES = [
-  'LH',
-  'UH',
-  'UT',
-  'LR',
-  'UR',
-  'UF',
-  'UC',
-  'UO',
-  'NR',
-  'DI',
-  'FI',
-  'RL',
-  'UAEX',
-  'RLSE',
-  'DC',
-  'URX',
-  'SI',
-  'IH',
-  'DPE',
-  'UMSDR',
-  'RFCF',
-  'NFCF',
-  'DT',
-  'UPE',
-  'NC',
-  'OM',
-  'DF',
-  'DR',
-] as const
-
-/** The names of the same fields, for `error.type`. */
+/** Names of the fields of `ResponseFlags`, for `error.type`; index `n` is field `n + 1` (spec: als.md §1.3). */
 const LONG_NAMES = [
   'failed_local_healthcheck',
   'no_healthy_upstream',
@@ -61,12 +29,6 @@ const LONG_NAMES = [
   'dns_resolution_failure',
   'downstream_remote_reset',
 ] as const
-
-/** The `response_flags` label of a mask of the `flags` column: short codes in the order of the fields, `-` when none is set. */
-export function flagsText(mask: number): string {
-  const codes = SHORT_CODES.filter((_, bit) => (mask & (1 << bit)) !== 0)
-  return codes.length === 0 ? '-' : codes.join(',')
-}
 
 /** Name of the first flag that is set; empty when none is. */
 export function firstFlagName(mask: number): string {

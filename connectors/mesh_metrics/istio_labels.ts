@@ -1,4 +1,4 @@
-import type { CalledService, Edge, Party } from '../../model/edges.ts'
+import type { Edge, Party } from '../../model/edges.ts'
 
 /** Labels of `istio_requests_total` and the histograms, in the proxy's order. */
 export const HTTP_LABELS: readonly string[] = [
@@ -56,8 +56,8 @@ export interface Outcome {
  */
 export function istioLabels(edge: Edge, outcome: Outcome): Readonly<Record<string, string>> {
   const isServer = edge.reporter === 'destination'
-  const source = edge.reporter === 'source' ? ownSide(edge.source) : peerSide(edge.source, 'latest')
-  const destination = isServer ? ownSide(edge.destination) : peerSide(edge.destination, edge.reporter === 'waypoint' ? 'unknown' : 'latest')
+  const source = edge.reporter === 'source' ? ownSide(edge, edge.source) : peerSide(edge.source, 'latest')
+  const destination = isServer ? ownSide(edge, edge.destination) : peerSide(edge.destination, edge.reporter === 'waypoint' ? 'unknown' : 'latest')
   return {
     reporter: edge.reporter,
     source_workload: source.workload,
@@ -87,9 +87,13 @@ export function istioLabels(edge: Edge, outcome: Outcome): Readonly<Record<strin
 
 type Side = Pick<Party, 'workload' | 'namespace' | 'service' | 'revision' | 'app' | 'version' | 'cluster' | 'principal'>
 
-function ownSide(party: Party): Side {
-  // A proxy that never said who it is has no raw values to show.
-  return party.evidence === 'none' ? peerSide(party, 'latest') : { ...party, principal: party.principal || 'unknown' }
+function ownSide(edge: Edge, party: Party): Side {
+  return isIstioNode(edge, party) ? { ...party, principal: party.principal || 'unknown' } : peerSide(party, 'latest')
+}
+
+/** Whether an Istio proxy describes itself; a plain Envoy has no Istio metadata whose gaps would mean anything. */
+function isIstioNode({ role }: Edge, { evidence }: Party): boolean {
+  return evidence === 'node' && role !== 'proxy' && role !== 'unknown'
 }
 
 function peerSide(party: Party, revision: 'latest' | 'unknown'): Side {
@@ -105,17 +109,19 @@ function peerSide(party: Party, revision: 'latest' | 'unknown'): Side {
   }
 }
 
-function serviceLabels({ reporter, service, destination }: Edge): Readonly<Record<string, string>> {
+function serviceLabels(edge: Edge): Readonly<Record<string, string>> {
+  const { reporter, service, destination } = edge
   const canonical = reporter === 'destination' ? destination.service : ''
   return {
     destination_service: service.host || canonical || 'unknown',
     destination_service_name: service.name || canonical || 'unknown',
-    destination_service_namespace: serviceNamespace(reporter, service, destination),
+    destination_service_namespace: serviceNamespace(edge),
   }
 }
 
-function serviceNamespace(reporter: Edge['reporter'], service: CalledService, destination: Party): string {
-  if (reporter === 'destination' && destination.evidence !== 'none') return destination.namespace
+function serviceNamespace(edge: Edge): string {
+  const { reporter, service, destination } = edge
+  if (reporter === 'destination' && isIstioNode(edge, destination)) return destination.namespace
   if (reporter === 'waypoint') return service.namespace || 'unknown'
   return service.namespace || destination.namespace || 'unknown'
 }

@@ -1,5 +1,6 @@
 import type { StreamOrigin } from '../../model/access_logs.ts'
-import { istioVersion } from './istio_version.ts'
+import { decodeNode } from '../../model/node.ts'
+import { textOf } from '../../model/struct.ts'
 
 const HEARD_MAX = 16_384
 
@@ -26,7 +27,7 @@ export class Origins {
     const facts = {
       nodeHash: hashText(origin.nodeId),
       heardSinceMs: this.#heardSince(`${origin.peer}\n${origin.nodeId}`, nowMs),
-      tag: istioVersion(origin.node),
+      tag: textOf(decodeNode(origin.node).metadata, 'ISTIO_VERSION'),
       buildMs: 0,
     }
     this.#facts.set(origin, facts)

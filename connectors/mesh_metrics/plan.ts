@@ -1,8 +1,8 @@
 import type { Edge } from '../../model/edges.ts'
 import type { MetricFamily } from '../../model/metrics.ts'
+import { responseFlagsText } from '../../model/response_flags.ts'
 import { type SeriesLayout, seriesLayout } from '../../model/series/layout.ts'
 import type { MeshMetricsConfig } from './config.ts'
-import { flagsText } from './flags.ts'
 import { HTTP_LABELS, istioLabels, MESSAGE_LABELS, TCP_LABELS } from './istio_labels.ts'
 import { isClientSide, OTEL_HTTP_LABELS, OTEL_RPC_LABELS, OTEL_TCP_LABELS, type OtelOutcome, otelLabels } from './otel_labels.ts'
 
@@ -115,7 +115,7 @@ function istioPlan(config: MeshMetricsConfig): Plan {
     ...rest,
   })
   const histogram = (bounds: readonly number[]) => ({ type: 'histogram', isMonotonic: false, bounds }) as const
-  const labels = (edge: Edge, facts: Facts) => istioLabels(edge, { ...facts, flags: flagsText(facts.flagsMask) })
+  const labels = (edge: Edge, facts: Facts) => istioLabels(edge, { ...facts, flags: responseFlagsText(facts.flagsMask) })
   const http = builder.add(
     HTTP_LABELS,
     [

@@ -1,3 +1,4 @@
+import { serverLatencyNs } from '../../model/access_log_times.ts'
 import type { AccessLogs } from '../../model/access_logs.ts'
 import { OVERFLOW_ROW, type SeriesShard, TRACE_BYTES } from '../../model/series/shard.ts'
 import { Buckets } from './buckets.ts'
@@ -99,9 +100,8 @@ export class RequestCounter {
   }
 
   #observeDuration(logs: AccessLogs, i: number, shard: SeriesShard, row: number, at: number, nowMs: number): void {
-    let ns = logs.duration[i] as number
-    if (!(ns >= 0)) ns = logs.lastDownstreamTx[i] as number
-    if (!(ns >= 0)) {
+    const ns = serverLatencyNs(logs, i)
+    if (Number.isNaN(ns)) {
       this.missingDurations++
       return
     }
