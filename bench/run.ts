@@ -32,5 +32,5 @@ function summaryOf(file: string): string {
     .replace(/^\s*\* ?/gm, '')
     .replace(/\s+/g, ' ')
     .trim()
-  return words.split(/(?<=[.:])\s/)[0] ?? ''
+  return (words.split(/(?<=[.:])\s/)[0] ?? '').replace(/:$/, '.')
 }

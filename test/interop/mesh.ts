@@ -122,7 +122,7 @@ function httpRoutes(fqdn: string): object[] {
     to('hang/ut', { timeout: '0.2s' }),
     to('flaky', { retry_policy: retry }),
     to('fi', {}, fault({ abort: abort(555) })),
-    to('di', {}, fault({ delay })),
+    to('delay', {}, fault({ delay })),
     to('both', {}, fault({ delay, abort: abort(503) })),
     to('limited', {}, { typed_per_filter_config: { 'envoy.filters.http.local_ratelimit': limit } }),
     { name: 'direct', match: { prefix: '/direct' }, direct_response: { status: 200 } },

@@ -32,7 +32,7 @@ const CASES: readonly Case[] = [
   { path: 'retry helps', send: (driver, n) => driver.get(`/flaky/${n}/2`), answer: 200, source: ['200 -'], destination: ['503 -', '503 -', '200 -'] },
   { path: 'retry in vain', send: (driver, n) => driver.get(`/flaky/${n}/9`), answer: 503, source: ['503 URX'], destination: ['503 -', '503 -', '503 -'] },
   { path: 'fault: abort', send: get('/fi'), answer: 555, source: ['555 FI'], destination: [] },
-  { path: 'fault: delay', send: get('/di'), answer: 200, source: ['200 DI'], destination: ['200 -'] },
+  { path: 'fault: delay', send: get('/delay'), answer: 200, source: ['200 DI'], destination: ['200 -'] },
   { path: 'fault: both', send: get('/both'), answer: 503, source: ['503 DI,FI'], destination: [] },
   { path: 'no route', send: (driver) => driver.get('/x', 'nobody'), answer: 404, source: ['404 NR'], destination: [] },
   { path: 'direct response', send: get('/direct'), answer: 200, source: ['200 -'], destination: [] },
