@@ -115,7 +115,8 @@ export class EdgeResolver {
     const principal = row.peerPrincipal || row.peerSan
     // Before a handshake has succeeded nothing was exchanged, so metadata in such an entry is not this peer's.
     const peer = (row.shape & Shape.refused) === 0 ? row.downstreamPeer : undefined
-    if (peer !== undefined) return named(peer, principal)
+    const known = peer === undefined ? undefined : credible(peer, principal)
+    if (known !== undefined) return known
     const direct = this.#addresses === NO_ADDRESSES ? undefined : row.directRemote
     return this.#certifiedOrFound(principal, direct?.ip === '' ? row.downstreamRemote : direct)
   }
@@ -125,7 +126,8 @@ export class EdgeResolver {
     // Without a cluster no upstream was contacted, and what metadata there is belongs to somebody else.
     const peer = row.cluster === '' ? undefined : row.upstreamPeer
     const principal = row.tagUpstreamPrincipal
-    if (peer !== undefined) return named(peer, principal || peer.principal)
+    const known = peer === undefined ? undefined : credible(peer, principal)
+    if (known !== undefined) return principal === '' ? { ...known, principal: peer?.principal ?? '' } : known
     return this.#certifiedOrFound(principal, this.#addresses === NO_ADDRESSES ? undefined : row.upstreamRemote)
   }
 
@@ -225,9 +227,15 @@ function specialName(row: RowFacts, local: Local, cluster: ClusterName): { reado
   return cluster.isSpecial ? { name: cluster.service?.name ?? '', evidence: 'cluster' } : undefined
 }
 
-/** A peer with its principal; the namespace a principal proves wins over the one that was claimed. */
-function named(peer: Peer, principal: string): Party {
-  return { ...peer, principal, namespace: parseSpiffe(principal)?.namespace || peer.namespace }
+/**
+ * A peer with its principal. Metadata is only a claim: where it names another namespace than the certificate of the
+ * connection proves, it is somebody else's (of a peer behind another proxy, or of one that lies). Undefined then, and the
+ * certificate counts alone.
+ */
+function credible(peer: Peer, principal: string): Party | undefined {
+  const proved = parseSpiffe(principal)?.namespace ?? ''
+  if (proved !== '' && peer.namespace !== '' && proved !== peer.namespace) return undefined
+  return { ...peer, principal, namespace: proved || peer.namespace }
 }
 
 /** What a certificate's URI alone says: in Istio the namespace, in Consul the service as well. */
