@@ -53,6 +53,7 @@ export class Traffic {
   readonly #facts = new HttpCallFacts()
   readonly #connections = new Map<Proxy, TcpConnection>()
   #nominalUs = 0
+  #reportAtUs = 0
 
   constructor(options: { readonly mesh: Mesh; readonly random: Random; readonly truth: TruthTable; readonly sink: EntrySink }) {
     this.#mesh = options.mesh
@@ -68,6 +69,7 @@ export class Traffic {
    */
   request(nowUs: number, nominalUs: number): void {
     this.#nominalUs = nominalUs
+    if (nominalUs >= this.#reportAtUs) this.#reportOpen(nowUs)
     this.#newIds()
     const gateway = this.#any(this.#mesh.gateway)
     const scenario = this.#pickScenario()
@@ -251,12 +253,7 @@ export class Traffic {
     connection.receivedBytes += random.between(110, 160)
     connection.sentBytes += random.between(600, 950)
     connection.queriesLeft--
-    if (connection.queriesLeft > 0) {
-      if (this.#nominalUs - connection.reportedAtUs < PERIODIC_US) return
-      connection.reportedAtUs = this.#nominalUs
-      this.#report(connection, nowUs, false)
-      return
-    }
+    if (connection.queriesLeft > 0) return
     this.#connections.delete(ratings)
     this.#report(connection, nowUs, true)
   }
@@ -282,6 +279,16 @@ export class Traffic {
     }
     this.#connections.set(ratings, connection)
     return connection
+  }
+
+  /** Once a second: the periodic entries of connections that are due. */
+  #reportOpen(nowUs: number): void {
+    this.#reportAtUs = this.#nominalUs + 1_000_000
+    for (const connection of this.#connections.values()) {
+      if (this.#nominalUs - connection.reportedAtUs < PERIODIC_US) continue
+      connection.reportedAtUs = this.#nominalUs
+      this.#report(connection, nowUs, false)
+    }
   }
 
   #report(connection: TcpConnection, nowUs: number, isEnd: boolean): void {
