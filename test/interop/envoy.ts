@@ -118,6 +118,15 @@ export interface HttpListener {
   readonly filters?: readonly object[]
   /** The router's log of single attempts, which must never count as requests. */
   readonly logsAttempts?: boolean
+  /** Takes only callers with a certificate of the same authority. */
+  readonly tls?: TlsFiles
+}
+
+/** PEM files of one workload. */
+export interface TlsFiles {
+  readonly cert: string
+  readonly key: string
+  readonly authority: string
 }
 
 /** An HTTP listener (1.1 and 2 without TLS) on a port the system chooses. */
@@ -142,6 +151,7 @@ export interface TcpListener {
   readonly cluster: string
   /** Also logs at the listener, which repeats every proxied connection without a type. */
   readonly logsTwice?: boolean
+  readonly tls?: TlsFiles
 }
 
 /** A TCP proxy on a port the system chooses; logs the start, every second and the end of each connection. */
@@ -156,8 +166,23 @@ export function tcpListener(listener: TcpListener): object {
   return listener.logsTwice === true ? { ...made, access_log: [accessLog('tcp', 'listener_envoy_accesslog')] } : made
 }
 
-function networkListener(listener: { readonly name: string; readonly address: string; readonly direction: string }, filter: object): object {
-  return { name: listener.name, address: socket(listener.address, 0), traffic_direction: listener.direction, filter_chains: [{ filters: [filter] }] }
+interface NetworkListener {
+  readonly name: string
+  readonly address: string
+  readonly direction: string
+  readonly tls?: TlsFiles
+}
+
+function networkListener({ name, address, direction, tls }: NetworkListener, filter: object): object {
+  const chain = tls === undefined ? {} : { transport_socket: tlsSocket('Downstream', tls, { require_client_certificate: true }) }
+  return { name, address: socket(address, 0), traffic_direction: direction, filter_chains: [{ filters: [filter], ...chain }] }
+}
+
+function tlsSocket(side: 'Downstream' | 'Upstream', files: TlsFiles, more: object = {}): object {
+  const certificate = { certificate_chain: { filename: files.cert }, private_key: { filename: files.key } }
+  const common = { tls_certificates: [certificate], validation_context: { trusted_ca: { filename: files.authority } } }
+  const context = typed(`envoy.extensions.transport_sockets.tls.v3.${side}TlsContext`, { common_tls_context: common, ...more })
+  return { name: 'envoy.transport_sockets.tls', typed_config: context }
 }
 
 export interface StaticCluster {
@@ -167,9 +192,11 @@ export interface StaticCluster {
   readonly http2?: boolean
   /** Source address of the connections, as a pod's address in a mesh. */
   readonly from?: string
+  /** Connects with this workload's certificate. */
+  readonly tls?: TlsFiles
 }
 
-export function cluster({ name, endpoint, http2, from }: StaticCluster): object {
+export function cluster({ name, endpoint, http2, from, tls }: StaticCluster): object {
   const endpoints = endpoint === undefined ? [] : [{ lb_endpoints: [{ endpoint: { address: socket(endpoint.host, endpoint.port) } }] }]
   const protocol = typed(HTTP_OPTIONS, { explicit_http_config: { http2_protocol_options: {} } })
   return {
@@ -178,6 +205,7 @@ export function cluster({ name, endpoint, http2, from }: StaticCluster): object 
     connect_timeout: '1s',
     load_assignment: { cluster_name: name, endpoints },
     ...(http2 === true ? { typed_extension_protocol_options: { [HTTP_OPTIONS]: protocol } } : {}),
+    ...(tls === undefined ? {} : { transport_socket: tlsSocket('Upstream', tls) }),
     ...(from === undefined ? {} : { upstream_bind_config: { source_address: { address: from, port_value: 0 } } }),
   }
 }

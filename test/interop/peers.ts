@@ -8,7 +8,7 @@ const ENVOY_VERSION = '1.40.0'
 const INSTALL_TIMEOUT_MS = 240_000
 
 /** The programs a test may ask for. */
-export type PeerName = 'envoy' | 'prometheus' | 'promtool' | 'wrk' | 'h2load'
+export type PeerName = 'envoy' | 'prometheus' | 'promtool' | 'h2load' | 'openssl'
 
 /** A program that is there, or the sentence that says why it is not. */
 export type Peer = { readonly path: string } | { readonly missing: string }
@@ -28,9 +28,9 @@ export async function obtainPeers(): Promise<Peers> {
   const envoy = await attempt(obtainEnvoy)
   const prometheus = await attempt(() => fromPackage('prometheus', 'prometheus'))
   const promtool = await attempt(() => fromPackage('promtool', 'prometheus'))
-  const wrk = await attempt(() => fromPackage('wrk', 'wrk'))
   const h2load = await attempt(() => fromPackage('h2load', 'nghttp2-client'))
-  return { envoy, prometheus, promtool, wrk, h2load }
+  const openssl = await attempt(() => fromPackage('openssl', 'openssl'))
+  return { envoy, prometheus, promtool, h2load, openssl }
 }
 
 async function attempt(obtain: () => Promise<string>): Promise<Peer> {
