@@ -21,7 +21,7 @@ export interface MeasuredDaemon {
   rssMib(): number
   /** The service metrics; `bytes` as served without compression. */
   scrape(): Promise<{ readonly text: string; readonly ms: number }>
-  /** The sum of one metric of the daemon's own telemetry. */
+  /** The sum of one metric of the daemon's own telemetry; `name` may go on with the beginning of the labels. */
   own(name: string): Promise<number>
   stop(): Promise<void>
 }
@@ -118,21 +118,21 @@ async function textOf(url: string): Promise<string> {
   return await response.text()
 }
 
-/** The sum over all samples of one name in the text format. */
+/** The sum over all samples of a name in the text format; the name may go on with the beginning of the labels. */
 export function sum(text: string, name: string): number {
   let total = 0
   for (const line of text.split('\n')) {
     if (!line.startsWith(name)) continue
     const rest = line.slice(name.length)
+    // Another metric may only begin with the same letters.
+    if (!/[ {,}]/.test(rest[0] ?? '')) continue
     // Label values may hold spaces and braces, so the value is looked for behind the last brace.
-    if (rest.startsWith('{'))
-      total += Number(
-        rest
-          .slice(rest.lastIndexOf('}') + 1)
-          .trim()
-          .split(' ')[0],
-      )
-    else if (rest.startsWith(' ')) total += Number(rest.trim().split(' ')[0])
+    total += Number(
+      rest
+        .slice(rest.lastIndexOf('}') + 1)
+        .trim()
+        .split(' ')[0],
+    )
   }
   return total
 }
