@@ -1,0 +1,130 @@
+import type { Clock, Settings, Status } from '../component/component.ts'
+import type { ProcessView } from '../component/factory.ts'
+import type { Signal } from '../component/signal.ts'
+import type { GraphSpec, Registry } from '../component/spec.ts'
+import type { Telemetry } from '../component/telemetry.ts'
+import { canSharePorts } from '../lib/worker_pool.ts'
+import type { LogLevel, LogSource } from '../telemetry/logger.ts'
+import { type ChosenPorts, type Listening, portKey } from './ingest_protocol.ts'
+import { FactoryTable, type PlanNode, planGraph, type SidePlan } from './plan.ts'
+import { SideGraph, type SideSurroundings } from './side_graph.ts'
+import type { Branch } from './wire.ts'
+
+/** Where the news of an ingest side go: messages to the main thread, or calls when it is there already. */
+export interface IngestNews {
+  link(key: string, message: unknown, transfer: readonly ArrayBuffer[]): void
+  gone(key: string): void
+  status(owner: { readonly key: string; readonly address: string; readonly kind: string }, status: Status): void
+  removed(key: string): void
+  listening(listening: Listening): void
+}
+
+export interface IngestReplicaOptions {
+  readonly registry: Registry
+  readonly worker: number
+  readonly logs: LogSource
+  readonly telemetry: Telemetry
+  readonly clock: Clock
+  readonly news: IngestNews
+  /** The inlets of main halves; only on the main thread. */
+  readonly mainInlet?: (key: string, signal: Signal) => Branch<Signal>
+}
+
+/** One replica of the ingest side of the graph, in a worker or on the main thread. */
+export class IngestReplica {
+  readonly #options: IngestReplicaOptions
+  readonly #factories: FactoryTable
+  readonly #graph: SideGraph
+  #ports: ChosenPorts = {}
+  #level: LogLevel | undefined
+
+  constructor(options: IngestReplicaOptions) {
+    this.#options = options
+    this.#factories = new FactoryTable(options.registry)
+    this.#graph = new SideGraph(this.#surroundings())
+  }
+
+  /** See `SideGraph`; the steps are the same. */
+  async prepare(spec: GraphSpec, ports: ChosenPorts): Promise<void> {
+    this.#ports = ports
+    this.#level = spec.service.telemetry.logs.level
+    await this.#graph.prepare(this.#planFor(spec))
+  }
+
+  commit(): void {
+    this.#graph.commit()
+    this.#options.logs.level = this.#level ?? this.#options.logs.level
+  }
+
+  finish(signal: AbortSignal): Promise<string[]> {
+    return this.#graph.finish(signal)
+  }
+
+  abort(signal: AbortSignal): Promise<void> {
+    return this.#graph.abort(signal)
+  }
+
+  stop(signal: AbortSignal): Promise<string[]> {
+    return this.#graph.stop(signal)
+  }
+
+  /** Unix sockets cannot be shared: a receiver that listens on one is in the first worker only. */
+  #planFor(spec: GraphSpec): SidePlan {
+    const { ingest } = planGraph(spec, this.#options.registry)
+    if (this.#options.worker === 0) return ingest
+    return { nodes: ingest.nodes.filter((node) => !this.#listensOnUnix(node)) }
+  }
+
+  #listensOnUnix(node: PlanNode): boolean {
+    if (node.kind !== 'receiver') return false
+    return (
+      this.#factories
+        .get('receiver', node.spec.id.type)
+        .listens?.(node.spec.config)
+        .some(({ network }) => network === 'unix') ?? false
+    )
+  }
+
+  #surroundings(): SideSurroundings {
+    const { news, worker, mainInlet } = this.#options
+    return {
+      factories: this.#factories,
+      view: NO_VIEW,
+      settingsFor: (node) => settingsFor(node, this.#options),
+      linkFor: (node) => ({ worker, send: (message, transfer = []) => news.link(node.mainKey as string, message, transfer) }),
+      hostFor: (node) => ({
+        sharesPorts: canSharePorts(),
+        chosenPort: (address) => this.#ports[portKey(node.spec.address, address)] ?? 0,
+        listening: (listener) => news.listening({ address: node.spec.address, ...listener }),
+      }),
+      report: (node, status) => news.status({ key: node.key, address: node.spec.address, kind: node.kind }, status),
+      removed: (node) => {
+        news.removed(node.key)
+        if (node.mainKey !== undefined) news.gone(node.mainKey)
+      },
+      // Only main halves of exporters are asked for data on demand.
+      refresh: async () => {},
+      mainInlet:
+        mainInlet ??
+        ((key) => {
+          throw new Error(`BUG: ${key} cannot be reached from an ingest worker`)
+        }),
+    }
+  }
+}
+
+/** The settings of a node's component. */
+export function settingsFor(node: PlanNode, from: { readonly logs: LogSource; readonly telemetry: Telemetry; readonly clock: Clock }): Settings {
+  return {
+    id: node.spec.id,
+    address: node.spec.address,
+    log: from.logs.for(node.spec.address),
+    telemetry: from.telemetry,
+    clock: from.clock,
+    ...(node.signal === undefined ? {} : { signal: node.signal }),
+    ...(node.pipeline === undefined ? {} : { pipeline: node.pipeline }),
+  }
+}
+
+/** Extensions, the only ones to look, run on the main thread. */
+const NO_VIEW: ProcessView = { components: () => [], isReady: () => false, lastReload: () => undefined, startedAt: 0 }

@@ -1,0 +1,83 @@
+import type { Clock } from '../component/component.ts'
+import type { Signal } from '../component/signal.ts'
+import type { GraphSpec, Registry } from '../component/spec.ts'
+import type { Telemetry } from '../component/telemetry.ts'
+import type { LogSource } from '../telemetry/logger.ts'
+import { IngestReplica } from './ingest_replica.ts'
+import type { IngestSide } from './ingest_side.ts'
+import type { LinkHub } from './links.ts'
+import type { PortBook } from './port_book.ts'
+import type { StatusBoard } from './status.ts'
+import type { Branch } from './wire.ts'
+
+export interface LocalIngestOptions {
+  readonly registry: Registry
+  readonly clock: Clock
+  readonly logs: LogSource
+  readonly telemetry: Telemetry
+  readonly board: StatusBoard
+  readonly links: LinkHub
+  readonly ports: PortBook
+  readonly life: number
+  readonly mainInlet: (key: string, signal: Signal) => Branch<Signal>
+}
+
+/** The ingest side on the main thread (`service.workers.threads: 0`): the same code, and a message is a call. */
+export class LocalIngest implements IngestSide {
+  readonly #replica: IngestReplica
+  readonly #ports: PortBook
+  readonly #links: LinkHub
+  readonly #life: number
+  #isCommitted = false
+
+  constructor(options: LocalIngestOptions) {
+    const { board, links, ports, life, registry, logs, telemetry, clock, mainInlet } = options
+    const origin = { worker: 0, life }
+    this.#ports = ports
+    this.#links = links
+    this.#life = life
+    this.#replica = new IngestReplica({
+      registry,
+      worker: 0,
+      logs,
+      telemetry,
+      clock,
+      mainInlet,
+      news: {
+        link: (key, message) => links.deliver(key, message, origin),
+        gone: (key) => links.gone(key, origin),
+        status: (owner, status) => void board.set({ ...owner, key: `ingest ${life} ${owner.key}` }, status),
+        removed: (key) => board.remove(`ingest ${life} ${key}`),
+        listening: (listening) => ports.add(listening),
+      },
+    })
+  }
+
+  get isUp(): boolean {
+    return this.#isCommitted
+  }
+
+  prepare(spec: GraphSpec): Promise<void> {
+    return this.#replica.prepare(spec, this.#ports.all())
+  }
+
+  async commit(): Promise<void> {
+    this.#replica.commit()
+    this.#isCommitted = true
+  }
+
+  finish(signal: AbortSignal): Promise<readonly string[]> {
+    return this.#replica.finish(signal)
+  }
+
+  abort(): Promise<void> {
+    return this.#replica.abort(AbortSignal.timeout(1000))
+  }
+
+  async stop(signal: AbortSignal): Promise<readonly string[]> {
+    this.#isCommitted = false
+    const missed = await this.#replica.stop(signal)
+    this.#links.allGone({ worker: 0, life: this.#life })
+    return missed
+  }
+}

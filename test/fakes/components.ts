@@ -1,0 +1,306 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import { createInterface } from 'node:readline'
+import type { Component, Host, Settings, ShutdownOptions } from '../../component/component.ts'
+import { type ConfigOf, configSchema } from '../../component/config_schema.ts'
+import type { Consumer, ConsumerSet } from '../../component/consumer.ts'
+import { defineConnector, defineExporter, defineProcessor, defineReceiver, type MainComponent } from '../../component/factory.ts'
+import type { IngestLink, IngestOrigin } from '../../component/link.ts'
+import type { Registry } from '../../component/spec.ts'
+import { ByteInterner } from '../../lib/intern.ts'
+import { AccessLogs } from '../../model/access_logs.ts'
+import { AttributeSet } from '../../model/attributes.ts'
+import type { Metrics } from '../../model/metrics.ts'
+import { seriesLayout } from '../../model/series/layout.ts'
+import { Control, SeriesShard, type ShardBuffers } from '../../model/series/shard.ts'
+
+/**
+ * Small components to test the graph with. A line sent to `fake_lines` is a batch: JSON `{ "rows": [["host", 200], …] }`,
+ * answered by `ok`, or by the error's name; `{ "do": "throw" | "exit" | "oom" | "hang" | "fatal" }` does something bad.
+ */
+const string = (value = '') => ({ type: 'string', default: value, description: 'For tests.' }) as const
+const flag = { type: 'boolean', default: false, description: 'For tests.' } as const
+
+const linesConfig = configSchema({
+  type: 'object',
+  additionalProperties: false,
+  properties: { endpoint: string('127.0.0.1:0'), fail_start: flag, hang_on_stop: flag, note: string() },
+})
+
+class FakeLines implements Component {
+  readonly #config: ConfigOf<typeof linesConfig>
+  readonly #next: ConsumerSet
+  readonly #batch = new AccessLogs(new ByteInterner())
+  readonly #sockets = new Set<Socket>()
+  #server: Server | undefined
+  #host: Host | undefined
+
+  constructor(_settings: Settings, config: ConfigOf<typeof linesConfig>, next: ConsumerSet) {
+    this.#config = config
+    this.#next = next
+  }
+
+  async start(host: Host): Promise<void> {
+    if (this.#config.fail_start) throw new Error('cannot start because the test says so')
+    this.#host = host
+    const { endpoint } = this.#config
+    const [address = '', port] = endpoint.split(':')
+    this.#server = createServer((socket) => this.#serve(socket))
+    await new Promise<void>((resolve, reject) => {
+      this.#server?.once('error', reject)
+      this.#server?.listen({ host: address, port: Number(port) || host.chosenPort(endpoint), reusePort: host.sharesPorts }, resolve)
+    })
+    const bound = this.#server.address()
+    if (typeof bound === 'object' && bound !== null) host.listening({ configured: endpoint, host: address, port: bound.port })
+  }
+
+  async shutdown(): Promise<void> {
+    if (this.#config.hang_on_stop) await new Promise(() => {})
+    for (const socket of this.#sockets) socket.destroy()
+    await new Promise<void>((resolve) => (this.#server === undefined ? resolve() : this.#server.close(() => resolve())))
+  }
+
+  #serve(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.on('close', () => this.#sockets.delete(socket))
+    socket.on('error', () => {})
+    createInterface({ input: socket }).on('line', (line) => {
+      const { rows = [], do: deed } = JSON.parse(line) as { rows?: [string, number][]; do?: string }
+      if (deed !== undefined) this.#do(deed)
+      socket.write(`${this.#consume(rows)}\n`)
+    })
+  }
+
+  #consume(rows: readonly (readonly [string, number])[]): string {
+    const batch = this.#batch
+    batch.grow(rows.length)
+    batch.length = rows.length
+    batch.edges = undefined
+    for (const [i, [host, code]] of rows.entries()) {
+      const bytes = new TextEncoder().encode(host)
+      batch.authority[i] = batch.strings.intern(bytes, new DataView(bytes.buffer), 0, bytes.length)
+      batch.responseCode[i] = code
+      batch.entryClass[i] = 0
+    }
+    try {
+      void this.#next.logs?.consume(batch)
+      return 'ok'
+    } catch (error) {
+      return (error as Error).name
+    }
+  }
+
+  #do(deed: string): void {
+    if (deed === 'throw') {
+      setImmediate(() => {
+        throw new Error('thrown because the test says so')
+      })
+    } else if (deed === 'exit') process.exit(7)
+    else if (deed === 'fatal') this.#host?.report({ kind: 'fatal_error', error: 'fatal because the test says so' })
+    else if (deed === 'oom') {
+      const hoard: number[][] = []
+      for (;;) hoard.push(Array.from({ length: 10_000 }, () => hoard.length + 0.5))
+    }
+  }
+}
+
+export const fakeLines = defineReceiver({
+  type: 'fake_lines',
+  description: 'Takes batches of access logs as JSON lines.',
+  stability: { logs: 'development' },
+  runs: 'ingest',
+  config: linesConfig,
+  listens: ({ endpoint }) => [{ network: 'tcp', address: endpoint, path: ['endpoint'] }],
+  create: (settings, config, next) => new FakeLines(settings, config, next),
+})
+
+/** The same on the main thread. */
+export const fakeMainLines = defineReceiver({ ...fakeLines, type: 'fake_main_lines', runs: 'main' })
+
+const stampConfig = configSchema({
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    stamp: { type: 'integer', default: 1, description: 'Written into a column.' },
+    keep_code: { type: 'integer', default: 0, description: 'Other rows are left out; 0 keeps all.' },
+    refuse: flag,
+  },
+})
+
+/** Changes batches in place: writes a column and leaves rows out. */
+class FakeStamp implements Consumer<AccessLogs> {
+  readonly mutatesData = true
+  readonly #config: ConfigOf<typeof stampConfig>
+  readonly #next: Consumer<AccessLogs>
+
+  constructor(config: ConfigOf<typeof stampConfig>, next: Consumer<AccessLogs>) {
+    this.#config = config
+    this.#next = next
+  }
+
+  consume(batch: AccessLogs): void | Promise<void> {
+    const { stamp, keep_code: keepCode, refuse } = this.#config
+    if (refuse) throw new TypeError('broken because the test says so')
+    let kept = 0
+    for (let i = 0; i < batch.length; i++) {
+      if (keepCode !== 0 && batch.responseCode[i] !== keepCode) continue
+      batch.authority[kept] = batch.authority[i] as number
+      batch.responseCode[kept] = batch.responseCode[i] as number
+      batch.entryClass[kept++] = stamp
+    }
+    batch.length = kept
+    return this.#next.consume(batch)
+  }
+}
+
+export const fakeStamp = defineProcessor({
+  type: 'fake_stamp',
+  description: 'Changes access logs in place.',
+  stability: { logs: 'development' },
+  runs: 'ingest',
+  config: stampConfig,
+  create: { logs: (_settings, config, next) => new FakeStamp(config, next) },
+})
+
+const family = {
+  name: 'calls',
+  description: 'Calls.',
+  unit: '',
+  type: 'sum',
+  isMonotonic: true,
+  temporality: 'cumulative',
+  bounds: [],
+} as const
+const layout = seriesLayout(['host', 'code', 'stamp'], [family])
+
+class FakeCountIngest implements Consumer<AccessLogs> {
+  readonly #shard: SeriesShard
+
+  constructor(link: IngestLink<ShardBuffers>) {
+    this.#shard = new SeriesShard(layout, { rowsMax: 1000, textBytesMax: 10_000 }, (buffers) => link.send(buffers))
+  }
+
+  consume(batch: AccessLogs): void {
+    for (let i = 0; i < batch.length; i++) {
+      const labels = [batch.strings.text(batch.authority[i] as number), String(batch.responseCode[i]), String(batch.entryClass[i])]
+      const row = this.#shard.rowOf(labels)
+      this.#shard.begin(row)
+      this.#shard.values[row] = (this.#shard.values[row] as number) + 1
+      this.#shard.end(row, 1)
+    }
+  }
+}
+
+class FakeCountMain implements MainComponent {
+  readonly #shards: ShardBuffers[] = []
+  readonly #next: Consumer<Metrics>
+  #gone = 0
+
+  constructor(next: Consumer<Metrics>) {
+    this.#next = next
+  }
+
+  receive(buffers: ShardBuffers): void {
+    this.#shards.push(buffers)
+  }
+
+  gone(_from: IngestOrigin): void {
+    this.#gone++
+  }
+
+  async flush(): Promise<void> {
+    const totals = new Map<string, number>([['gone', this.#gone]])
+    for (const shard of this.#shards) {
+      const rows = Atomics.load(shard.control, Control.rows)
+      for (let row = 1; row < rows; row++) {
+        const key = [0, 1, 2].map((label) => textOf(shard, shard.labels[row * 3 + label] as number)).join(' ')
+        totals.set(key, (totals.get(key) ?? 0) + (shard.values[row] as number))
+      }
+    }
+    const series = [...totals.keys()].map((key) => AttributeSet.of({ key }))
+    const times = new Float64Array(series.length)
+    const points = {
+      family,
+      series,
+      values: Float64Array.from(totals.values()),
+      offset: 0,
+      stride: 1,
+      startTimesMs: times,
+      updatedMs: times,
+      resource: { attributes: AttributeSet.empty },
+      scope: { name: 'fake', version: '' },
+      producer: this,
+    }
+    await this.#next.consume({ timeMs: 1, families: [points] })
+  }
+}
+
+function textOf(shard: ShardBuffers, id: number): string {
+  const from = id === 0 ? 0 : (shard.textEnds[id - 1] as number)
+  return new TextDecoder().decode(shard.textBytes.slice(from, shard.textEnds[id]))
+}
+
+const nothing = configSchema({ type: 'object', additionalProperties: false, properties: { note: string() } })
+
+export const fakeCount = defineConnector({
+  type: 'fake_count',
+  description: 'Counts access logs by host, code and stamp.',
+  from: 'logs',
+  to: 'metrics',
+  stability: 'development',
+  config: nothing,
+  ingest: (_settings, _config, link) => new FakeCountIngest(link),
+  main: (_settings, _config, next) => new FakeCountMain(next),
+})
+
+/** What the `fake_collect` exporters of this thread hold, by component id. */
+export const collected = new Map<string, FakeCollect>()
+
+class FakeCollect implements Component {
+  readonly consumers: ConsumerSet
+  readonly events: string[] = []
+  totals: Readonly<Record<string, number>> = {}
+  #host: Host | undefined
+
+  constructor(settings: Settings) {
+    collected.set(settings.id.text, this)
+    this.consumers = { metrics: { consume: (metrics) => this.#take(metrics) } }
+  }
+
+  start(host: Host): void {
+    this.#host = host
+    this.events.push('start')
+  }
+
+  shutdown(_options: ShutdownOptions): void {
+    this.events.push('shutdown')
+  }
+
+  /** The counts by `host code stamp` as they are now. */
+  async read(): Promise<Readonly<Record<string, number>>> {
+    await this.#host?.refresh()
+    return this.totals
+  }
+
+  #take(metrics: Metrics): void {
+    this.totals = Object.fromEntries(metrics.families.flatMap(({ series, values }) => series.map((attributes, i) => [attributes.get('key'), values[i]])))
+  }
+}
+
+export const fakeCollect = defineExporter({
+  type: 'fake_collect',
+  description: 'Keeps the last metrics.',
+  stability: { metrics: 'development' },
+  config: nothing,
+  main: (settings) => new FakeCollect(settings),
+})
+
+/** Takes access logs on the main thread only. */
+export const fakeMainSink = defineExporter({
+  type: 'fake_main_sink',
+  description: 'Takes access logs on the main thread.',
+  stability: { logs: 'development' },
+  config: nothing,
+  main: () => ({ consumers: { logs: { consume: () => {} } } }),
+})
+
+export const fakeRegistry: Registry = { factories: [fakeLines, fakeMainLines, fakeStamp, fakeCount, fakeCollect, fakeMainSink] }
