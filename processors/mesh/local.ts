@@ -114,12 +114,16 @@ function ofIstio(node: EnvoyNode, id: IstioNodeId): Described {
   const { metadata } = node
   const namespace = textOf(metadata, 'NAMESPACE') || id.namespace || textOf(metadata, 'CONFIG_NAMESPACE')
   // Releases before LABELS put the pod's labels beside the other keys.
-  const labels = objectOf(metadata, 'LABELS') ?? metadata
+  const ownLabels = objectOf(metadata, 'LABELS')
+  const labels = ownLabels ?? metadata
   const pod = textOf(metadata, 'NAME') || textOf(metadata, 'POD_NAME') || id.pod
+  const workload = textOf(metadata, 'WORKLOAD_NAME') || ownerName(textOf(metadata, 'OWNER')) || workloadOfPod(pod)
+  const canonical = textOf(labels, 'service.istio.io/canonical-name')
   const party: Party = {
-    workload: textOf(metadata, 'WORKLOAD_NAME') || ownerName(textOf(metadata, 'OWNER')) || workloadOfPod(pod),
+    workload,
     namespace,
-    service: textOf(labels, 'service.istio.io/canonical-name'),
+    // The injector sets the label; what Istio takes where it did not is the rule for releases that had no such label.
+    service: ownLabels === undefined ? canonical || textOf(labels, 'app.kubernetes.io/name') || textOf(labels, 'app') || workload : canonical,
     revision: textOf(labels, 'service.istio.io/canonical-revision'),
     app: textOf(labels, 'app'),
     version: textOf(labels, 'version'),

@@ -59,7 +59,7 @@ const SCENARIOS = [
 
 describe.skipIf(!hasCaptures)('captures of a real Envoy', () => {
   test.for(SCENARIOS)('$scenario: every entry is analysed as the driver sent it', ({ scenario, classes }) => {
-    const capture = readSharedJson<Capture>(`envoy-capture/als-${scenario}.json`)
+    const capture = readSharedJson(`envoy-capture/als-${scenario}.json`) as Capture
     const seen: SeenEntry[] = []
     const bench = new MeshBench((logs) => collect(logs, seen))
     for (const stream of capture.streams) bench.stream(framesOf(readShared(`envoy-capture/${stream.file}`)), stream.peer)

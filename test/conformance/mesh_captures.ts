@@ -20,8 +20,8 @@ export function readShared(path: string): Buffer {
   return readFileSync(SHARED + path)
 }
 
-export function readSharedJson<T>(path: string): T {
-  return JSON.parse(readShared(path).toString('utf8')) as T
+export function readSharedJson(path: string): unknown {
+  return JSON.parse(readShared(path).toString('utf8'))
 }
 
 /** The messages of a capture: frames of a 32-bit little-endian length and that many bytes. */
