@@ -4,7 +4,7 @@ import { findFactory, formatId, ID_FORM, kindOf, parseId, SECTIONS, type Section
 import { type ConfigNode, formatPath, keyOrigin, type NodePath, nodeAt, type Origin, toPlain } from './node.ts'
 import type { ProblemList } from './problem.ts'
 import { checkSchema } from './schema_check.ts'
-import { describeFound, unknownName } from './wording.ts'
+import { describeFound, unknownName, withArticle } from './wording.ts'
 
 /** A component as it stands in the config, checked as far as it can be by itself. */
 export interface Definition {
@@ -115,7 +115,7 @@ function checkBody({ root, path, factory }: { readonly root: ConfigNode; readonl
 function unknownType(section: Section, type: string, factories: readonly Factory[]) {
   const kind = kindOf(section)
   const known = factories.filter((factory) => factory.kind === kind).map((factory) => factory.type)
-  const wording = unknownName(`unknown ${kind} type`, type, known)
+  const wording = unknownName(`unknown ${kind} type`, type, [...known].sort())
   const elsewhere = factories.find((factory) => factory.kind !== kind && (factory.type === type || factory.aliases?.includes(type) === true))
   const expected = known.length === 0 ? `nothing: there are no ${section}` : wording.expected
   return elsewhere === undefined
@@ -123,6 +123,6 @@ function unknownType(section: Section, type: string, factories: readonly Factory
     : {
         ...wording,
         expected,
-        hint: `${type} is ${elsewhere.kind === 'exporter' || elsewhere.kind === 'extension' ? 'an' : 'a'} ${elsewhere.kind}; it goes under ${sectionOf(elsewhere.kind)}`,
+        hint: `${type} is ${withArticle(elsewhere.kind)}; it goes under ${sectionOf(elsewhere.kind)}`,
       }
 }

@@ -5,6 +5,7 @@ import { SECTIONS } from './ids.ts'
 import { formatPath } from './node.ts'
 import type { Pipeline, Reference } from './pipelines.ts'
 import type { ProblemList } from './problem.ts'
+import { withArticle } from './wording.ts'
 
 interface Input {
   readonly definitions: Definitions
@@ -37,7 +38,7 @@ function checkSignals(pipeline: Pipeline, definitions: Definitions, problems: Pr
         origin: reference.origin,
         path: formatPath(reference.path),
         problem: `${reference.id} does not ${verb} ${pipeline.signal}`,
-        expected: `a ${factory.kind} that ${verb}s ${pipeline.signal}`,
+        expected: `${withArticle(factory.kind)} that ${verb}s ${pipeline.signal}`,
         found: `${factory.kind} ${factory.type}, which ${verb}s ${supported.join(' and ')}`,
         hint: `move it to a ${supported[0]} pipeline`,
       })
@@ -122,7 +123,7 @@ function checkUnused({ definitions, pipelines, extensions }: Input, problems: Pr
   for (const { id } of extensions) used.add(`extensions.${id}`)
   for (const section of SECTIONS) {
     for (const definition of definitions[section].values()) {
-      if (used.has(`${section}.${definition.id.text}`)) continue
+      if (definition.factory === undefined || used.has(`${section}.${definition.id.text}`)) continue
       const where = section === 'extensions' ? 'service.extensions' : 'any pipeline'
       problems.warn({ origin: definition.origin, path: formatPath(definition.path), problem: `not used in ${where}; it will not run` })
     }

@@ -108,7 +108,7 @@ function checkTopLevel(root: ConfigNode, problems: ProblemList): void {
   if (root.kind !== 'map') return
   const known = [...SECTIONS, 'service']
   for (const [key, entry] of root.entries) {
-    if (!known.includes(key)) problems.add({ origin: entry.key, path: formatPath([key]), ...unknownName('unknown section', key, known) })
+    if (!known.includes(key)) problems.add({ origin: entry.key, path: formatPath([key]), ...unknownName('unknown section', key, [...known].sort()) })
   }
 }
 

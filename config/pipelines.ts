@@ -4,7 +4,7 @@ import type { Definitions } from './components.ts'
 import { findFactory, formatId, kindOf, parseId, SECTIONS, type Section, signalOf } from './ids.ts'
 import { type ConfigNode, formatPath, keyOrigin, type NodePath, nodeAt, type Origin, valueOrigin } from './node.ts'
 import type { ProblemList } from './problem.ts'
-import { describeFound, unknownName } from './wording.ts'
+import { describeFound, oneOf, unknownName, withArticle } from './wording.ts'
 
 /** A component named in a pipeline or among the extensions. */
 export interface Reference {
@@ -119,7 +119,7 @@ function readList(input: Input, { path, sections, isRequired = false }: ListInpu
     problems.add({
       origin: keyOrigin(input.root, path),
       path: formatPath(path.slice(0, -1)),
-      problem: `pipeline without ${what === 'exporter' ? 'an' : 'a'} ${what}`,
+      problem: `pipeline without ${withArticle(what)}`,
       expected: `at least one ${what} or connector under ${String(path.at(-1))}`,
     })
   }
@@ -163,8 +163,7 @@ function undefinedComponent(id: string, text: string, sections: readonly Section
   const nearest = unknownName('', id, known).hint
   return {
     problem: `${kinds} is not defined`,
-    expected:
-      known.length === 0 ? `a component defined under ${where}, which ${sections.length > 1 ? 'are' : 'is'} empty` : `one of ${[...known].sort().join(', ')}`,
+    expected: known.length === 0 ? `a component defined under ${where}, which ${sections.length > 1 ? 'are' : 'is'} empty` : oneOf([...known].sort()),
     found: describeFound(text),
     hint: elsewhere === undefined ? (nearest ?? `define ${id} under ${sections[0]}`) : `${id} is defined under ${elsewhere}`,
   }

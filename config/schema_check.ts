@@ -78,7 +78,8 @@ function anyOfForOneOf(schema: unknown): unknown {
 /** Ajv's errors without what follows from others: of a choice of schemas only the branch that was meant is reported. */
 function relevant(errors: readonly ErrorObject[]): readonly ErrorObject[] {
   const choices = errors.filter((error) => error.keyword === 'anyOf')
-  let kept = errors
+  const wrongTypes = new Set(errors.filter((error) => error.keyword === 'type').map((error) => error.instancePath))
+  let kept = errors.filter((error) => error.keyword !== 'enum' || !wrongTypes.has(error.instancePath))
   for (const choice of choices) {
     const branches = choice.schema as readonly Schema[]
     const meant = branches.findIndex((branch) => fitsKind(oneOfForAnyOf(branch), choice.data))

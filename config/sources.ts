@@ -109,7 +109,13 @@ function readOverride(override: string, outside: Outside, problems: ProblemList)
   const origin: Origin = { source, order, line: 0, column: 0 }
   const keys = name.replaceAll('.', KEY_DELIMITER).split(KEY_DELIMITER)
   if (equals < 0 || keys.includes('')) {
-    problems.add({ origin, path: '', problem: 'not an override', expected: 'key=value, such as exporters.debug.verbosity=detailed', found: override })
+    problems.add({
+      origin,
+      path: '',
+      problem: 'not an override',
+      expected: 'key=value, such as exporters.debug.verbosity=detailed',
+      found: `${name}${equals < 0 ? '' : '=…'}`,
+    })
     return undefined
   }
   const text = override.slice(equals + 1)

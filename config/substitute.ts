@@ -46,6 +46,8 @@ class Substitution {
   #expansions = 0
   #textLength = 0
   #isExhausted = false
+  /** Problems so far. A value that could not be made counts as absent, so that it is reported once and not as wrong too. */
+  #failures = 0
 
   constructor(outside: Outside, problems: ProblemList) {
     this.#outside = outside
@@ -69,13 +71,17 @@ class Substitution {
     const parts = splitText(text)
     const [only] = parts
     if (parts.length === 1 && only?.kind === 'reference') return this.#whole(only.inner, place, chain)
-    return { kind: 'scalar', value: this.#joined(parts, place, chain), origin: place.origin }
+    const failures = this.#failures
+    const value = this.#joined(parts, place, chain)
+    return { kind: 'scalar', value: failures === this.#failures ? value : null, origin: place.origin }
   }
 
   /** A value that is one `${…}` and nothing else: what it stands for, as YAML. */
   #whole(inner: string, place: Place, chain: Chain): ConfigNode {
+    const failures = this.#failures
     const found = this.#lookUp(inner, place, chain)
     const origin = { ...place.origin, via: found.via }
+    if (failures !== this.#failures) return { kind: 'scalar', value: null, origin }
     const inside = { origin, path: place.path }
     const parsed = this.#parse(found, origin)
     if (parsed === undefined) return { kind: 'scalar', value: null, origin, original: found.text }
@@ -190,6 +196,7 @@ class Substitution {
   }
 
   #report(place: Place, problem: { readonly problem: string; readonly expected?: string; readonly found?: string; readonly hint?: string }): void {
+    this.#failures++
     this.#problems.add({ origin: place.origin, path: formatPath(place.path), ...problem })
   }
 }

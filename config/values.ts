@@ -32,17 +32,20 @@ function objectOf(node: Extract<ConfigNode, { kind: 'map' }>, schema: Extract<Sc
   for (const [key, { value }] of node.entries) {
     const inner = isObjectSchema(schema) ? own(schema.properties, key) : schema.additionalProperties
     const plain = inner === undefined ? toPlain(value) : valueOf(value, inner)
-    if (plain !== undefined) entries.push([key, plain])
-    else if (!isObjectSchema(schema)) entries.push([key, zeroOf(schema.additionalProperties)])
+    const present = plain ?? (inner === undefined ? undefined : zeroOf(inner, { isFreeKey: !isObjectSchema(schema) }))
+    if (present !== undefined) entries.push([key, present])
   }
   return Object.fromEntries(entries)
 }
 
-/** What a free key without a value stands for, as in the Collector: an empty text or map; a mistake for anything else. */
-function zeroOf(schema: Schema): unknown {
-  if ('oneOf' in schema) return null
-  if (schema.type === 'string') return ''
-  return schema.type === 'object' ? {} : null
+/**
+ * What a key without a value stands for, as in the Collector: a section with all its defaults, and else the default. Free
+ * keys have none: an empty text there, and null, which the check will report, for anything else.
+ */
+function zeroOf(schema: Schema, { isFreeKey }: { readonly isFreeKey: boolean }): unknown {
+  if (!('oneOf' in schema) && schema.type === 'object') return {}
+  if (!isFreeKey) return undefined
+  return !('oneOf' in schema) && schema.type === 'string' ? '' : null
 }
 
 /** The branch that the node most likely means: the one for its kind of value, text before any other guess. */

@@ -23,15 +23,16 @@ const FORMATS: Readonly<Record<string, { readonly problem: string; readonly expe
 
 /** Says what is wrong, what was expected and found, and what to do, in the words that all config problems share. */
 export function describeFault(fault: Fault): Wording {
-  if (fault.kind === 'unknown_key') return unknownName('unknown setting', fault.key, fault.known)
+  if (fault.kind === 'unknown_key') return unknownName('unknown setting', fault.key, [...fault.known].sort())
   const { keyword, schema, value } = fault
-  const found = 'secret' in schema && schema.secret ? '(redacted)' : describeFound(value)
+  const isSecret = 'secret' in schema && schema.secret
+  const found = isSecret ? '(redacted)' : describeFound(value)
   const format = 'format' in schema && schema.format !== undefined ? FORMATS[schema.format] : undefined
   if (format !== undefined && (keyword === 'format' || keyword === 'type')) {
-    return { ...format, found: format === FORMATS['regex'] ? regexFault(value) : found, hint: formatHint(schema, value) }
+    return { ...format, found: format === FORMATS['regex'] && !isSecret ? regexFault(value) : found, hint: formatHint(schema, value) }
   }
   if (keyword === 'enum' && 'enum' in schema && typeof value === 'string') return { ...unknownName('unknown value', value, schema.enum ?? []), found }
-  return { problem: PROBLEMS[keyword] ?? 'wrong value', expected: describeSchema(schema), found, hint: typeHint(schema, value) }
+  return { problem: PROBLEMS[keyword] ?? 'wrong value', expected: describeSchema(schema), found, hint: isSecret ? undefined : typeHint(schema, value) }
 }
 
 const PROBLEMS: Readonly<Record<string, string>> = {
@@ -51,8 +52,17 @@ const PROBLEMS: Readonly<Record<string, string>> = {
 /** The words for a name that is not among the `known` ones. */
 export function unknownName(problem: string, name: string, known: readonly string[]): Wording {
   const nearest = didYouMean(name, known)
-  const expected = known.length === 0 ? 'no settings at all' : `one of ${[...known].sort().join(', ')}`
-  return { problem, expected, hint: nearest === undefined ? undefined : `did you mean ${nearest}?` }
+  return { problem, expected: known.length === 0 ? 'no settings at all' : oneOf(known), hint: nearest === undefined ? undefined : `did you mean ${nearest}?` }
+}
+
+/** `one of a, b`; a single name stands alone. */
+export function oneOf(names: readonly string[]): string {
+  return names.length === 1 ? String(names[0]) : `one of ${names.join(', ')}`
+}
+
+/** `a receiver`, `an exporter`. */
+export function withArticle(noun: string): string {
+  return `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`
 }
 
 /** What a schema asks for, in a few words: `an integer of at least 1`, `one of basic, normal, detailed`. */
@@ -76,7 +86,7 @@ export function describeSchema(schema: Schema): string {
 }
 
 function describeText(schema: Extract<Schema, { readonly type: 'string' }>): string {
-  if (schema.enum !== undefined) return schema.enum.length === 1 ? (schema.enum[0] ?? '') : `one of ${schema.enum.join(', ')}`
+  if (schema.enum !== undefined) return oneOf(schema.enum)
   const format = schema.format === undefined ? undefined : FORMATS[schema.format]
   if (format !== undefined) return format.expected
   if (schema.pattern !== undefined) return `text that matches ${schema.pattern}`
@@ -103,7 +113,7 @@ export function describeFound(value: unknown): string {
 }
 
 function formatHint(schema: Schema, value: unknown): string | undefined {
-  if (!('format' in schema)) return undefined
+  if (!('format' in schema) || (typeof value !== 'string' && typeof value !== 'number')) return undefined
   const text = String(value).trim()
   if (schema.format === 'duration' && /^\d+(?:\.\d+)?$/.test(text)) return `write ${text}s if seconds were meant`
   if (schema.format === 'duration' && /^\d+(?:\.\d+)? ?d$/.test(text)) return `days are not known; write ${Number.parseFloat(text) * 24}h`
@@ -115,8 +125,9 @@ function formatHint(schema: Schema, value: unknown): string | undefined {
 }
 
 function regexFault(value: unknown): string {
+  if (typeof value !== 'string') return describeFound(value)
   try {
-    return String(new RegExp(String(value), 'u'))
+    return String(new RegExp(value, 'u'))
   } catch (error) {
     return `${describeFound(value)}: ${(error as Error).message.replace(/^Invalid regular expression: /, '')}`
   }
@@ -124,7 +135,8 @@ function regexFault(value: unknown): string {
 
 function typeHint(schema: Schema, value: unknown): string | undefined {
   if ('oneOf' in schema) return undefined
-  if (schema.type === 'string' && (typeof value === 'number' || typeof value === 'boolean')) return `put it in quotes: "${String(value)}"`
+  const isEnum = schema.type === 'string' && schema.enum !== undefined
+  if (schema.type === 'string' && !isEnum && (typeof value === 'number' || typeof value === 'boolean')) return 'put it in quotes'
   if ((schema.type === 'integer' || schema.type === 'number') && typeof value === 'string' && /^-?\d+(?:\.\d+)?$/.test(value)) return 'leave out the quotes'
   if (schema.type === 'boolean' && typeof value === 'string' && /^(?:true|false|yes|no|on|off)$/i.test(value)) {
     return `write ${/^(?:true|yes|on)$/i.test(value) ? 'true' : 'false'}, without quotes`

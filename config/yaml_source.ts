@@ -176,7 +176,8 @@ function syntaxHint(text: string, offset: number): string | undefined {
   const start = text.lastIndexOf('\n', offset - 1) + 1
   const line = text.slice(start, text.indexOf('\n', offset) < 0 ? undefined : text.indexOf('\n', offset))
   if (/^ *\t/.test(line)) return 'YAML is indented with spaces, not tabs'
-  return /[[{].*\$\{/.test(line) ? 'inside [ ] and { } put ${…} in quotes' : undefined
+  const reference = line.indexOf('${')
+  return /[[{]/.test(line.slice(0, Math.max(reference, 0))) ? 'inside [ ] and { } put ${…} in quotes' : undefined
 }
 
 function lowerFirst(text: string): string {

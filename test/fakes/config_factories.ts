@@ -1,0 +1,193 @@
+import { configSchema } from '../../component/config_schema.ts'
+import { defineConnector, defineExporter, defineExtension, defineProcessor, defineReceiver } from '../../component/factory.ts'
+import type { Registry } from '../../component/spec.ts'
+
+/** Factories for tests of the config loader only: every kind of setting and every rule, nothing that can be created. */
+function notCreated(): never {
+  throw new Error('BUG: the config loader creates nothing')
+}
+
+const statsd = defineReceiver({
+  type: 'statsd',
+  description: 'StatsD over UDP.',
+  stability: { metrics: 'alpha' },
+  runs: 'ingest',
+  config: configSchema({
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      endpoint: { type: 'string', format: 'endpoint', default: 'localhost:8125', description: 'Address to listen on.' },
+      transport: { type: 'string', enum: ['udp', 'tcp'], default: 'udp', description: 'Kind of socket.' },
+      packet_bytes_max: { type: 'integer', minimum: 1, maximum: 65_507, default: 8192, description: 'Longest packet.' },
+      aggregation_interval: { type: 'string', format: 'duration', default: '60s', description: 'How often metrics are handed on.' },
+      is_monotonic_counter: { type: 'boolean', default: false, description: 'Whether counters are monotonic.' },
+      mappings: {
+        type: 'array',
+        default: [],
+        description: 'Names to rewrite.',
+        items: {
+          type: 'object',
+          additionalProperties: false,
+          required: ['match', 'name'],
+          properties: {
+            match: { type: 'string', format: 'regex', description: 'What names to rewrite.' },
+            name: { type: 'string', minLength: 1, description: 'The name they get.' },
+            weight: { type: 'number', exclusiveMinimum: 0, maximum: 1, default: 1, description: 'A factor.' },
+          },
+        },
+      },
+    },
+  }),
+  listens: ({ transport, endpoint }) => [{ network: transport, address: endpoint, path: ['endpoint'] }],
+  create: notCreated,
+})
+
+const als = defineReceiver({
+  type: 'als',
+  description: 'Access logs.',
+  stability: { logs: 'alpha' },
+  runs: 'ingest',
+  config: configSchema({
+    type: 'object',
+    additionalProperties: false,
+    properties: { endpoint: { type: 'string', format: 'endpoint', default: 'localhost:19001', description: 'Address to listen on.' } },
+  }),
+  listens: ({ endpoint }) => [{ network: 'tcp', address: endpoint, path: ['endpoint'] }],
+  create: notCreated,
+})
+
+const noSettings = configSchema({ type: 'object', additionalProperties: false, properties: {} })
+
+const mesh = defineProcessor({
+  type: 'mesh',
+  description: 'Names both sides.',
+  stability: { logs: 'alpha' },
+  runs: 'ingest',
+  provides: 'mesh',
+  config: noSettings,
+  create: { logs: notCreated },
+})
+
+const batch = defineProcessor({
+  type: 'batch',
+  description: 'Makes batches.',
+  stability: { metrics: 'beta', traces: 'beta' },
+  runs: 'main',
+  config: configSchema({
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      timeout: { type: 'string', format: 'duration', default: '200ms', description: 'Longest wait.' },
+      send_batch_size: {
+        oneOf: [
+          { type: 'string', enum: ['auto'] },
+          { type: 'integer', minimum: 0 },
+        ],
+        default: 'auto',
+        description: 'Size of a batch.',
+      },
+      metadata_keys: { type: 'array', items: { type: 'string' }, uniqueItems: true, default: [], description: 'Keys to keep apart.' },
+    },
+  }),
+  create: { metrics: notCreated, traces: notCreated },
+})
+
+const meshMetrics = defineConnector({
+  type: 'mesh_metrics',
+  description: 'Logs to metrics.',
+  from: 'logs',
+  to: 'metrics',
+  stability: 'alpha',
+  needs: 'mesh',
+  config: noSettings,
+  ingest: notCreated,
+  main: notCreated,
+})
+
+const forward = defineConnector({
+  type: 'forward',
+  description: 'Metrics to metrics.',
+  from: 'metrics',
+  to: 'metrics',
+  stability: 'alpha',
+  config: noSettings,
+  ingest: notCreated,
+  main: notCreated,
+})
+
+const otlp = defineExporter({
+  type: 'otlp_grpc',
+  aliases: ['otlp'],
+  description: 'OTLP over gRPC.',
+  stability: { logs: 'stable', metrics: 'stable', traces: 'stable' },
+  ingest: { logs: notCreated, metrics: notCreated },
+  config: configSchema(
+    {
+      type: 'object',
+      additionalProperties: false,
+      required: ['endpoint'],
+      properties: {
+        endpoint: { type: 'string', minLength: 1, description: 'Address to send to.' },
+        token: { type: 'string', secret: true, minLength: 8, description: 'Access token.' },
+        headers: { type: 'object', additionalProperties: { type: 'string', secret: true }, default: {}, description: 'Headers of every request.' },
+        labels: { type: 'object', additionalProperties: { type: 'string' }, default: {}, description: 'Labels.' },
+        tls: {
+          type: 'object',
+          additionalProperties: false,
+          description: 'TLS.',
+          properties: {
+            cert_file: { type: 'string', format: 'path', description: 'Certificate.' },
+            key_file: { type: 'string', format: 'path', description: 'Key.' },
+          },
+        },
+      },
+    },
+    ({ tls }) => {
+      const isHalf = tls !== undefined && (tls.cert_file === undefined) !== (tls.key_file === undefined)
+      return isHalf ? [{ path: ['tls', 'key_file'], problem: 'certificate without its key', expected: 'both cert_file and key_file' }] : []
+    },
+  ),
+  main: notCreated,
+})
+
+const debug = defineExporter({
+  type: 'debug',
+  description: 'Prints.',
+  stability: { logs: 'alpha', metrics: 'alpha', traces: 'alpha' },
+  ingest: { logs: notCreated, metrics: notCreated },
+  config: configSchema({
+    type: 'object',
+    additionalProperties: false,
+    properties: { verbosity: { type: 'string', enum: ['basic', 'normal', 'detailed'], default: 'basic', description: 'How much.' } },
+  }),
+  main: notCreated,
+})
+
+const prometheus = defineExporter({
+  type: 'prometheus',
+  description: 'Serves metrics.',
+  stability: { metrics: 'beta' },
+  config: configSchema({
+    type: 'object',
+    additionalProperties: false,
+    properties: { endpoint: { type: 'string', format: 'endpoint', default: 'localhost:9464', description: 'Address to listen on.' } },
+  }),
+  listens: ({ endpoint }) => [{ network: 'tcp', address: endpoint, path: ['endpoint'] }],
+  main: notCreated,
+})
+
+const health = defineExtension({
+  type: 'health_check',
+  description: 'Health pages.',
+  stability: 'alpha',
+  config: configSchema({
+    type: 'object',
+    additionalProperties: false,
+    properties: { endpoint: { type: 'string', format: 'endpoint', default: 'localhost:13133', description: 'Address to listen on.' } },
+  }),
+  listens: ({ endpoint }) => [{ network: 'tcp', address: endpoint, path: ['endpoint'] }],
+  create: notCreated,
+})
+
+/** A registry of those. */
+export const configTestRegistry: Registry = { factories: [statsd, als, mesh, batch, meshMetrics, forward, otlp, debug, prometheus, health] }
