@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type FSWatcher, watch } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { type FSWatcher, readFileSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 
 export interface FileWatchOptions {
@@ -15,30 +14,28 @@ export interface FileWatchOptions {
  *
  * The directories are watched, not the files, so that it notices editors that replace a file and Kubernetes, which swaps
  * the `..data` symlink beside the links that a mounted ConfigMap consists of. A file that is missing counts as a
- * content of its own. Returns a function that ends the watch. Watching does not keep the process alive.
+ * content of its own. What it compares with first is the content at the time of the call. Returns a function that ends the watch. Watching does not keep the process alive.
  */
 export function watchFiles(files: readonly string[], changed: () => void, options: FileWatchOptions = {}): () => void {
   const { debounceMs = 250, pollMs = 5000 } = options
-  let known: string | undefined
+  let known = fingerprint(files)
   let isClosed = false
   let timer: NodeJS.Timeout | undefined
 
-  const look = async (): Promise<void> => {
-    const print = await fingerprint(files)
-    if (isClosed) return
-    const before = known
-    known = print
-    if (before !== undefined && before !== print) changed()
+  const look = (): void => {
+    const now = fingerprint(files)
+    if (isClosed || now === known) return
+    known = now
+    changed()
   }
   const soon = (): void => {
     clearTimeout(timer)
-    timer = setTimeout(() => void look(), debounceMs)
+    timer = setTimeout(look, debounceMs)
     timer.unref()
   }
 
-  void look()
   const watchers = watchDirectories(new Set(files.map((file) => dirname(file))), soon)
-  const poll = setInterval(() => void look(), pollMs)
+  const poll = setInterval(look, pollMs)
   poll.unref()
   return () => {
     isClosed = true
@@ -63,11 +60,17 @@ function watchDirectories(directories: ReadonlySet<string>, event: () => void): 
   return watchers
 }
 
-async function fingerprint(files: readonly string[]): Promise<string> {
+/** Config files are small, and read seldom enough to be read synchronously. */
+function fingerprint(files: readonly string[]): string {
   const hash = createHash('sha256')
-  for (const file of files) {
-    hash.update(`\0${file}\0`)
-    hash.update(await readFile(file).catch((error: NodeJS.ErrnoException) => `${error.code}`))
-  }
+  for (const file of files) hash.update(`\0${file}\0`).update(contentOf(file))
   return hash.digest('hex')
+}
+
+function contentOf(file: string): Buffer | string {
+  try {
+    return readFileSync(file)
+  } catch (error) {
+    return String((error as NodeJS.ErrnoException).code)
+  }
 }

@@ -61,7 +61,9 @@ class Daemon {
   readonly #ending: Promise<Ending>
   #end!: (ending: Ending) => void
   #spec: GraphSpec
-  #reloads: Promise<void> = Promise.resolve()
+  /** Reloads wait for the start, and for one another. */
+  #reloads: Promise<void>
+  #started!: () => void
   #isEnding = false
 
   constructor(options: DaemonOptions) {
@@ -74,6 +76,9 @@ class Daemon {
     this.#log = this.#logs.for('service')
     this.#ending = new Promise((resolve) => {
       this.#end = resolve
+    })
+    this.#reloads = new Promise((resolve) => {
+      this.#started = resolve
     })
     this.#metrics = new OwnMetrics(this.#telemetry, { log: this.#logs.for('service.telemetry'), version: version() })
     this.#service = new Service({
@@ -90,6 +95,9 @@ class Daemon {
   async run(): Promise<number> {
     const ignoreSignals = this.#obeySignals()
     const endProcessMetrics = observeProcess(this.#telemetry)
+    // From before the start on, so that no change is missed between the two.
+    const files = this.#options.watchFiles ?? []
+    const stopWatching = files.length === 0 ? () => {} : watchFiles(files, () => this.#reload('file changed'))
     // Until the end is decided something must keep the process alive, also while no listener is open.
     const alive = setInterval(() => {}, 60_000)
     let code: number
@@ -97,6 +105,7 @@ class Daemon {
       code = (await this.#start()) ? await this.#runToEnd() : EXIT.start
     } finally {
       endProcessMetrics()
+      stopWatching()
       clearInterval(alive)
       ignoreSignals()
     }
@@ -122,11 +131,9 @@ class Daemon {
   }
 
   async #runToEnd(): Promise<number> {
-    const files = this.#options.watchFiles ?? []
-    const stopWatching = files.length === 0 ? () => {} : watchFiles(files, () => this.#reload('file changed'))
+    this.#started()
     const ending = await this.#ending
     this.#isEnding = true
-    stopWatching()
     await this.#reloads
     const drainMs = durationMs(this.#spec.service.drain_timeout)
     const missed = await this.#service.shutdown(AbortSignal.timeout(drainMs))
