@@ -1,0 +1,392 @@
+import type { TimeSlices } from '../../lib/time_slices.ts'
+import type { AttributeSet, Resource, Scope } from '../../model/attributes.ts'
+import type { FamilyPoints, Metrics } from '../../model/metrics.ts'
+import { type BaseLabels, baseLabels, comparableLabels, LabelArena, type ResourceLabelOptions } from './labels.ts'
+import { type ExposedName, exposedName, type NameOptions } from './names.ts'
+import { keyOf, PointStore } from './point_store.ts'
+import { type RejectReason, reasonOf, Source, Verdict } from './source.ts'
+
+export interface CatalogSettings extends NameOptions, ResourceLabelOptions {
+  /** Most series exposed; one histogram with all its lines is one series. */
+  readonly seriesMax: number
+  /** A series that has not changed for so long is no longer exposed; 0 = never. */
+  readonly expirationMs: number
+  readonly clock: { now(): number }
+  /** Series that are left out, each told once. */
+  readonly rejected: (reason: RejectReason, series: number, family: string) => void
+  /** Points of single series that could not be kept. */
+  readonly dropped: (reason: 'out_of_order' | 'series_max', points: number) => void
+  /** A source whose description differs from the one that is served. */
+  readonly helpConflict: (family: string) => void
+}
+
+/** One family as it is served, frozen for one rendering. */
+export interface ServedFamily {
+  readonly exposed: ExposedName
+  readonly help: string
+  /** True when no other family is called like this counter without `_total`. */
+  readonly isBaseFree: boolean
+  readonly isCreatedFree: boolean
+  readonly sources: readonly ServedSource[]
+}
+
+export interface ServedSource {
+  readonly source: Source
+  readonly points: FamilyPoints
+  readonly count: number
+  readonly verdicts: Uint8Array
+  readonly labels: LabelArena
+  /** Time of the points; by series where they came one by one. */
+  readonly timeMs: number
+  readonly timesMs: Float64Array | undefined
+}
+
+/** What a rendering shows. */
+export interface Served {
+  /** Sorted by name. */
+  readonly families: readonly ServedFamily[]
+  /** Labels of the `target_info` lines. */
+  readonly targets: readonly string[]
+  readonly cutoffMs: number
+}
+
+/** All sources of one exposed name, in the order of their arrival. */
+interface Group {
+  sources: Source[]
+  /** Hash of labels → the first series that has them. Undefined as long as labels cannot be equal. */
+  claims: Map<number, { readonly source: Source; readonly index: number }> | undefined
+  /** The lists of series that the verdicts are about. */
+  judgedLists: readonly unknown[]
+}
+
+const REOPEN_LISTS: readonly unknown[] = []
+
+/**
+ * Everything the exporter knows of: complete batches by producer, single points in stores, and which of all these
+ * series may be served together. What does not fit (types, names or labels that clash) is left out series by series.
+ */
+export class Catalog {
+  readonly #settings: CatalogSettings
+  readonly #groups = new Map<string, Group>()
+  readonly #producers = new Map<object, Map<string, Source[]>>()
+  readonly #stores = new Map<string, { readonly store: PointStore; readonly source: Source; readonly family: string }>()
+  readonly #storesOfFamily = new Map<string, PointStore[]>()
+  readonly #arenas = new WeakMap<readonly AttributeSet[], LabelArena[]>()
+  readonly #bases = new WeakMap<Resource, WeakMap<Scope, BaseLabels>>()
+  #stored = 0
+
+  constructor(settings: CatalogSettings) {
+    this.#settings = settings
+  }
+
+  /** Takes a batch; returns how many of its points were kept. */
+  consume(metrics: Metrics): number {
+    let kept = 0
+    const complete = new Map<object, Map<string, FamilyPoints[]>>()
+    for (const points of metrics.families) {
+      if (points.producer === undefined) kept += this.#addNews(points, metrics.timeMs)
+      else {
+        const families = complete.get(points.producer) ?? new Map<string, FamilyPoints[]>()
+        families.set(points.family.name, [...(families.get(points.family.name) ?? []), points])
+        complete.set(points.producer, families)
+        kept += points.series.length
+      }
+    }
+    for (const [producer, families] of complete) for (const [name, lists] of families) this.#replace(producer, name, lists, metrics.timeMs)
+    return kept
+  }
+
+  /** Lets go of what has expired; for a timer. */
+  expire(): void {
+    const cutoffMs = this.#cutoff()
+    if (cutoffMs === Number.NEGATIVE_INFINITY) return
+    for (const [key, { store, source, family }] of this.#stores) {
+      this.#stored -= store.size
+      store.expire(cutoffMs)
+      this.#stored += store.size
+      if (store.size > 0) {
+        this.#refreshStore(source, source.timeMs)
+        continue
+      }
+      this.#remove(source)
+      this.#stores.delete(key)
+      const rest = (this.#storesOfFamily.get(family) ?? []).filter((other) => other !== store)
+      if (rest.length === 0) this.#storesOfFamily.delete(family)
+      else this.#storesOfFamily.set(family, rest)
+    }
+    for (const [producer, families] of this.#producers) {
+      for (const [name, sources] of families) {
+        const rest = sources.filter((source) => !source.isExpired(cutoffMs))
+        if (rest.length === sources.length) continue
+        for (const source of sources) if (!rest.includes(source)) this.#remove(source)
+        if (rest.length === 0) families.delete(name)
+        else families.set(name, rest)
+      }
+      if (families.size === 0) this.#producers.delete(producer)
+    }
+  }
+
+  /** Decides on everything that is new, renders its labels, and freezes what is to be served. */
+  async serve(slices: TimeSlices): Promise<Served> {
+    this.#settleFamilies()
+    const families: ServedFamily[] = []
+    const names = [...this.#groups.keys()].sort()
+    for (const name of names) {
+      const group = this.#groups.get(name)
+      if (group === undefined) continue
+      const sources = await this.#judgeGroup(group, slices)
+      const [first] = sources
+      if (first === undefined) continue
+      const { base } = first.exposed
+      families.push({
+        exposed: first.exposed,
+        help: first.points.family.description,
+        isBaseFree: base === name || !this.#groups.has(base),
+        isCreatedFree: !this.#groups.has(`${base}_created`),
+        sources: sources.map((source) => freeze(source)),
+      })
+    }
+    return { families, targets: this.#targets(), cutoffMs: this.#cutoff() }
+  }
+
+  #cutoff(): number {
+    const { expirationMs, clock } = this.#settings
+    return expirationMs === 0 ? Number.NEGATIVE_INFINITY : clock.now() - expirationMs
+  }
+
+  #replace(producer: object, name: string, lists: readonly FamilyPoints[], timeMs: number): void {
+    const families = this.#producers.get(producer) ?? new Map<string, Source[]>()
+    this.#producers.set(producer, families)
+    const before = families.get(name) ?? []
+    const after: Source[] = []
+    for (const points of lists) {
+      const known = before.find(({ points: old }) => old.family === points.family && old.resource === points.resource && old.scope === points.scope)
+      const isFree = known !== undefined && !after.includes(known)
+      const source = isFree ? known : this.#newSource(points, { producer })
+      source.update(points, this.#arenaFor(points.series, source), { count: points.series.length, timeMs })
+      after.push(source)
+    }
+    for (const source of before) if (!after.includes(source)) this.#remove(source)
+    families.set(name, after)
+  }
+
+  #addNews(points: FamilyPoints, timeMs: number): number {
+    const nowMs = this.#settings.clock.now()
+    const { family: f } = points
+    const family = JSON.stringify([
+      f.name,
+      f.type,
+      f.isMonotonic,
+      f.temporality,
+      f.unit,
+      f.isExactName,
+      keyOf(points.resource.attributes),
+      scopeKey(points.scope),
+    ])
+    const key = `${family}${f.bounds.join(',')}`
+    let entry = this.#stores.get(key)
+    if (entry === undefined) {
+      const store = new PointStore(points)
+      entry = { store, source: this.#newSource(store.points, { store }), family }
+      this.#stores.set(key, entry)
+      this.#storesOfFamily.set(family, [...(this.#storesOfFamily.get(family) ?? []), store])
+    }
+    const { store, source } = entry
+    const siblings = (this.#storesOfFamily.get(family) ?? []).filter((other) => other !== store)
+    const lost = { out_of_order: 0, series_max: 0 }
+    let kept = 0
+    for (let i = 0; i < points.series.length; i++) {
+      const size = store.size
+      const outcome = store.add(points, i, { pointMs: timeMs, nowMs, mayGrow: this.#stored < this.#settings.seriesMax })
+      this.#stored += store.size - size
+      if (outcome === 'taken' || (outcome === 'no_room' && store.hasOverflow)) kept++
+      else lost[outcome === 'no_room' ? 'series_max' : outcome]++
+      // The buckets of a histogram have changed: the new ones replace the old ones.
+      for (const sibling of siblings) sibling.remove(points.series[i] as AttributeSet)
+    }
+    this.#refreshStore(source, timeMs)
+    for (const [reason, count] of Object.entries(lost)) if (count > 0) this.#settings.dropped(reason as keyof typeof lost, count)
+    return kept
+  }
+
+  #refreshStore(source: Source, timeMs: number): void {
+    const store = source.store as PointStore
+    source.update(store.points, this.#arenaFor(store.points.series, source), { count: store.size, timeMs })
+  }
+
+  #newSource(points: FamilyPoints, owner: { readonly producer?: object; readonly store?: PointStore }): Source {
+    const exposed = exposedName(points.family, this.#settings)
+    const base = this.#baseFor(points.resource, points.scope)
+    const source = new Source(points, { exposed, base, labels: this.#arenaFor(points.series, { base }), ...owner })
+    const group = this.#groups.get(exposed.name) ?? { sources: [], claims: undefined, judgedLists: REOPEN_LISTS }
+    group.sources.push(source)
+    this.#groups.set(exposed.name, group)
+    return source
+  }
+
+  #remove(source: Source): void {
+    const group = this.#groups.get(source.exposed.name)
+    if (group === undefined) return
+    group.sources = group.sources.filter((other) => other !== source)
+    if (group.sources.length === 0) this.#groups.delete(source.exposed.name)
+  }
+
+  #baseFor(resource: Resource, scope: Scope): BaseLabels {
+    const byScope = this.#bases.get(resource) ?? new WeakMap<Scope, BaseLabels>()
+    this.#bases.set(resource, byScope)
+    const known = byScope.get(scope) ?? baseLabels(resource, scope, this.#settings)
+    byScope.set(scope, known)
+    return known
+  }
+
+  #arenaFor(series: readonly AttributeSet[], of: { readonly base: BaseLabels; readonly labels?: LabelArena }): LabelArena {
+    const arenas = this.#arenas.get(series) ?? []
+    this.#arenas.set(series, arenas)
+    const known = arenas.find(({ taken }) => isSameSet(taken, of.base.names))
+    if (known !== undefined) return known
+    const arena = new LabelArena(series, of.base.names, of.labels?.series === series ? undefined : of.labels)
+    arenas.push(arena)
+    return arena
+  }
+
+  /** Finds the families that clash as a whole. */
+  #settleFamilies(): void {
+    const taken = new Map<string, string>()
+    for (const [name, group] of this.#groups) {
+      const sources = group.sources.filter((source) => source.count > 0)
+      const [first] = sources
+      if (first === undefined) continue
+      const samples = first.exposed.type === 'histogram' ? [name, `${name}_bucket`, `${name}_count`, `${name}_sum`] : [name]
+      const clashes = samples.some((sample) => taken.has(sample))
+      if (!clashes) for (const sample of samples) taken.set(sample, name)
+      for (const source of sources) {
+        this.#setConflict(source, clashes ? 'name_conflict' : source.exposed.type === first.exposed.type ? undefined : 'type_conflict')
+        if (source.conflict === undefined && !source.isHelpCounted && source.points.family.description !== first.points.family.description) {
+          source.isHelpCounted = true
+          this.#settings.helpConflict(name)
+        }
+      }
+    }
+  }
+
+  #setConflict(source: Source, conflict: RejectReason | undefined): void {
+    if (source.conflict !== conflict) source.conflictCounted = 0
+    source.conflict = conflict
+    if (conflict === undefined || source.count <= source.conflictCounted) return
+    this.#settings.rejected(conflict, source.count - source.conflictCounted, source.exposed.name)
+    source.conflictCounted = source.count
+  }
+
+  /** Decides on all series of a group; returns the sources to serve. */
+  async #judgeGroup(group: Group, slices: TimeSlices): Promise<readonly Source[]> {
+    for (let attempt = 1; ; attempt++) {
+      // A batch may arrive between two slices and change the list under our hands; in the end we do it in one go.
+      const pause = attempt < 4 ? slices : undefined
+      const sources = group.sources.filter((source) => source.conflict === undefined && source.count > 0)
+      await renderLabels(sources, pause)
+      this.#openClaims(group, sources)
+      for (const source of sources) {
+        while (source.judged < source.count && source.judged < source.labels.count) {
+          this.#judge(source, group)
+          if ((source.judged & 31) === 0 && pause?.isOver === true) await pause.next()
+        }
+      }
+      if (sources.every((source) => source.judged >= source.count && group.sources.includes(source))) return sources
+    }
+  }
+
+  /** Decides on everything anew when the lists of series are others than before, or labels have come to be comparable. */
+  #openClaims(group: Group, sources: readonly Source[]): void {
+    const needsClaims = sources.length > 1 || sources.some((source) => !source.labels.isUniform)
+    const lists = sources.map((source) => source.points.series)
+    const isSame = lists.length === group.judgedLists.length && lists.every((list, i) => list === group.judgedLists[i])
+    if (!isSame || needsClaims !== (group.claims !== undefined)) {
+      group.claims = needsClaims ? new Map() : undefined
+      for (const source of sources) source.reopen()
+    }
+    group.judgedLists = lists
+  }
+
+  #judge(source: Source, group: Group): void {
+    const index = source.judged
+    const verdict = this.#verdict(source, index, group)
+    if (source.judge(verdict)) this.#settings.rejected(reasonOf(verdict) as RejectReason, 1, source.exposed.name)
+  }
+
+  #verdict(source: Source, index: number, group: Group): number {
+    const attributes = source.points.series[index] as AttributeSet
+    const plan = source.labels.plan(attributes)
+    if (plan.hasMetricName || (plan.hasBound && source.exposed.type === 'histogram')) return Verdict.labelConflict
+    if ((source.labels.length[index] as number) < 0) return Verdict.labelsTooLong
+    if (group.claims !== undefined && !claim(group.claims, source, index)) return Verdict.duplicate
+    // Who is in the overflow series stays there until it ends: a total must not fall because others have ended.
+    const isOver = source.verdicts[index] === Verdict.overflow || this.#shown() >= this.#settings.seriesMax
+    return isOver && source.verdicts[index] !== Verdict.shown ? Verdict.overflow : Verdict.shown
+  }
+
+  #shown(): number {
+    let shown = 0
+    for (const { sources } of this.#groups.values()) for (const source of sources) shown += source.shown
+    return shown
+  }
+
+  #targets(): string[] {
+    const targets = new Map<string, string>()
+    for (const { sources } of this.#groups.values()) {
+      for (const { base } of sources) if (base.target !== undefined && !targets.has(base.targetKey)) targets.set(base.targetKey, base.target)
+    }
+    return [...targets.values()].sort()
+  }
+}
+
+function freeze(source: Source): ServedSource {
+  const { points, count, verdicts, labels, timeMs } = source
+  return { source, points, count, verdicts, labels, timeMs, timesMs: source.store?.timesMs }
+}
+
+async function renderLabels(sources: readonly Source[], slices: TimeSlices | undefined): Promise<void> {
+  for (const source of sources) {
+    while (source.labels.count < source.count) {
+      source.labels.append()
+      if ((source.labels.count & 31) === 0 && slices?.isOver === true) await slices.next()
+    }
+  }
+}
+
+/** Notes who has a set of labels; false when another series has the same. */
+function claim(claims: Map<number, { readonly source: Source; readonly index: number }>, source: Source, index: number): boolean {
+  const text = labelsOf(source, index)
+  const key = hash53(text)
+  const holder = claims.get(key)
+  if (holder === undefined) {
+    claims.set(key, { source, index })
+    return true
+  }
+  return labelsOf(holder.source, holder.index) !== text
+}
+
+function labelsOf(source: Source, index: number): string {
+  const attributes = source.points.series[index] as AttributeSet
+  return comparableLabels(source.labels.plan(attributes), attributes, source.base)
+}
+
+function hash53(text: string): number {
+  let high = 0x9e3779b1 | 0
+  let low = 0x85ebca6b | 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    high = Math.imul(high ^ code, 0x85ebca6b)
+    low = Math.imul(low ^ code, 0xc2b2ae35)
+    high ^= high >>> 13
+    low ^= low >>> 15
+  }
+  return (high >>> 0) * 0x20_0000 + ((low >>> 0) & 0x1f_ffff)
+}
+
+function scopeKey(scope: Scope): string {
+  return JSON.stringify([scope.name, scope.version, scope.attributes === undefined ? '' : keyOf(scope.attributes)])
+}
+
+function isSameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a === b || (a.size === b.size && [...a].every((name) => b.has(name)))
+}
