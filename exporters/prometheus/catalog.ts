@@ -59,6 +59,12 @@ interface Group {
   judgedLists: readonly unknown[]
 }
 
+interface StoreEntry {
+  readonly store: PointStore
+  readonly source: Source
+  readonly family: string
+}
+
 const REOPEN_LISTS: readonly unknown[] = []
 
 /**
@@ -69,8 +75,9 @@ export class Catalog {
   readonly #settings: CatalogSettings
   readonly #groups = new Map<string, Group>()
   readonly #producers = new Map<object, Map<string, Source[]>>()
-  readonly #stores = new Map<string, { readonly store: PointStore; readonly source: Source; readonly family: string }>()
-  readonly #storesOfFamily = new Map<string, PointStore[]>()
+  readonly #stores = new Map<string, StoreEntry>()
+  /** Family → keys of its stores; one, as long as the buckets of a histogram stay the same. */
+  readonly #siblings = new Map<string, string[]>()
   readonly #arenas = new WeakMap<readonly AttributeSet[], LabelArena[]>()
   readonly #bases = new WeakMap<Resource, WeakMap<Scope, BaseLabels>>()
   #stored = 0
@@ -100,20 +107,7 @@ export class Catalog {
   expire(): void {
     const cutoffMs = this.#cutoff()
     if (cutoffMs === Number.NEGATIVE_INFINITY) return
-    for (const [key, { store, source, family }] of this.#stores) {
-      this.#stored -= store.size
-      store.expire(cutoffMs)
-      this.#stored += store.size
-      if (store.size > 0) {
-        this.#refreshStore(source, source.timeMs)
-        continue
-      }
-      this.#remove(source)
-      this.#stores.delete(key)
-      const rest = (this.#storesOfFamily.get(family) ?? []).filter((other) => other !== store)
-      if (rest.length === 0) this.#storesOfFamily.delete(family)
-      else this.#storesOfFamily.set(family, rest)
-    }
+    for (const [key, entry] of this.#stores) this.#expireStore(key, entry, cutoffMs)
     for (const [producer, families] of this.#producers) {
       for (const [name, sources] of families) {
         const rest = sources.filter((source) => !source.isExpired(cutoffMs))
@@ -189,10 +183,10 @@ export class Catalog {
       const store = new PointStore(points)
       entry = { store, source: this.#newSource(store.points, { store }), family }
       this.#stores.set(key, entry)
-      this.#storesOfFamily.set(family, [...(this.#storesOfFamily.get(family) ?? []), store])
+      this.#siblings.set(family, [...(this.#siblings.get(family) ?? []), key])
     }
     const { store, source } = entry
-    const siblings = (this.#storesOfFamily.get(family) ?? []).filter((other) => other !== store)
+    const siblings = (this.#siblings.get(family) ?? []).filter((other) => other !== key)
     const lost = { out_of_order: 0, series_max: 0 }
     let kept = 0
     for (let i = 0; i < points.series.length; i++) {
@@ -202,11 +196,28 @@ export class Catalog {
       if (outcome === 'taken' || (outcome === 'no_room' && store.hasOverflow)) kept++
       else lost[outcome === 'no_room' ? 'series_max' : outcome]++
       // The buckets of a histogram have changed: the new ones replace the old ones.
-      for (const sibling of siblings) sibling.remove(points.series[i] as AttributeSet)
+      for (const sibling of siblings) this.#stores.get(sibling)?.store.remove(points.series[i] as AttributeSet)
     }
+    for (const sibling of siblings) this.#expireStore(sibling, this.#stores.get(sibling) as StoreEntry, -Number.MAX_VALUE)
     this.#refreshStore(source, timeMs)
     for (const [reason, count] of Object.entries(lost)) if (count > 0) this.#settings.dropped(reason as keyof typeof lost, count)
     return kept
+  }
+
+  /** Lets go of what a store has not heard of since `cutoffMs`, and of the store when nothing is left. */
+  #expireStore(key: string, { store, source, family }: StoreEntry, cutoffMs: number): void {
+    this.#stored -= store.size
+    store.expire(cutoffMs)
+    this.#stored += store.size
+    if (store.size > 0) {
+      this.#refreshStore(source, source.timeMs)
+      return
+    }
+    this.#remove(source)
+    this.#stores.delete(key)
+    const rest = (this.#siblings.get(family) ?? []).filter((other) => other !== key)
+    if (rest.length === 0) this.#siblings.delete(family)
+    else this.#siblings.set(family, rest)
   }
 
   #refreshStore(source: Source, timeMs: number): void {
