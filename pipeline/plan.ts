@@ -243,8 +243,7 @@ class Planner {
   #feed(side: Side, ids: readonly string[], signal: Signal, entry: readonly PlanInput[]): void {
     for (const id of ids) {
       const node = this.#spec.connectors[id] === undefined ? this.#receiverNode(side, id) : (this.#main.get(this.#mainSinkKey(id)) as MutableNode)
-      const outputs = (node.outputs[signal] ??= [])
-      for (const input of entry) if (!outputs.some(({ key, signal: other }) => key === input.key && other === input.signal)) outputs.push(input)
+      ;(node.outputs[signal] ??= []).push(...entry)
     }
   }
 

@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest'
+import type { Registry } from '../component/spec.ts'
+import { fakeRegistry, fakeStamp } from '../test/fakes/components.ts'
+import { type GraphSketch, graphSpec } from '../test/fakes/graph_spec.ts'
+import { type GraphPlan, planGraph, planProblems, type SidePlan } from './plan.ts'
+
+const registry: Registry = { factories: [...fakeRegistry.factories, { ...fakeStamp, type: 'fake_main_stamp', runs: 'main' }] }
+const plan = (sketch: GraphSketch): GraphPlan => planGraph(graphSpec(sketch, registry), registry)
+const short = (key: string): string => key.replace(/#[0-9a-f]{16}/, '')
+const wires = ({ nodes }: SidePlan): string[] =>
+  nodes.map(({ key, outputs }) => {
+    const ends = Object.values(outputs).flatMap((inputs) => inputs.map((input) => `${input.side === 'main' ? 'main ' : ''}${short(input.key)}`))
+    return ends.length === 0 ? short(key) : `${short(key)} -> ${ends.join(', ')}`
+  })
+
+const base: GraphSketch = {
+  receivers: { fake_lines: {}, fake_main_lines: {} },
+  processors: { 'fake_stamp/a': {}, 'fake_stamp/b': {} },
+  connectors: { fake_count: {} },
+  exporters: { fake_collect: {} },
+  pipelines: [
+    ['logs', ['fake_lines'], ['fake_stamp/a', 'fake_stamp/b'], ['fake_count']],
+    ['metrics', ['fake_count'], [], ['fake_collect']],
+  ],
+  threads: 2,
+}
+
+test('what ingest receivers feed is on the ingest side, up to the ingest halves', () => {
+  const { ingest, main } = plan(base)
+  expect(wires(ingest)).toEqual([
+    'receivers.fake_lines -> processors.fake_stamp/a@logs',
+    'processors.fake_stamp/a@logs -> processors.fake_stamp/b@logs',
+    'processors.fake_stamp/b@logs -> connectors.fake_count/logs',
+    'connectors.fake_count/logs',
+  ])
+  expect(wires(main)).toEqual(['connectors.fake_count -> exporters.fake_collect', 'exporters.fake_collect'])
+  expect(ingest.nodes.at(-1)?.mainKey).toBe(main.nodes[0]?.key)
+})
+
+test('a pipeline that both kinds of receivers feed is on both sides', () => {
+  const { ingest, main } = plan({
+    ...base,
+    exporters: { fake_main_sink: {}, fake_collect: {} },
+    pipelines: [
+      ['logs', ['fake_lines', 'fake_main_lines'], ['fake_stamp/a'], ['fake_main_sink', 'fake_count']],
+      ['metrics', ['fake_count'], [], ['fake_collect']],
+    ],
+    threads: 0,
+  })
+  expect(wires(ingest)).toEqual([
+    'receivers.fake_lines -> processors.fake_stamp/a@logs',
+    'processors.fake_stamp/a@logs -> main exporters.fake_main_sink, connectors.fake_count/logs',
+    'connectors.fake_count/logs',
+  ])
+  expect(wires(main)).toContain('processors.fake_stamp/a@logs -> exporters.fake_main_sink, connectors.fake_count')
+})
+
+test('one exporter of two pipelines is one instance, a processor of two pipelines two', () => {
+  const { ingest } = plan({
+    ...base,
+    pipelines: [
+      ['logs/1', ['fake_lines'], ['fake_stamp/a'], ['fake_count']],
+      ['logs/2', ['fake_lines'], ['fake_stamp/a'], ['fake_count']],
+      ['metrics', ['fake_count'], [], ['fake_collect']],
+    ],
+  })
+  expect(ingest.nodes.filter(({ kind }) => kind === 'processor').map(({ pipeline }) => pipeline)).toEqual(['logs/1', 'logs/2'])
+  expect(ingest.nodes.filter(({ kind }) => kind === 'connector')).toHaveLength(1)
+  expect(wires(ingest)[0]).toBe('receivers.fake_lines -> processors.fake_stamp/a@logs/1, processors.fake_stamp/a@logs/2')
+})
+
+test('two pipelines that lead to one exporter bring it their data each', () => {
+  const { ingest } = plan({
+    ...base,
+    pipelines: [
+      ['logs/1', ['fake_lines'], [], ['fake_count']],
+      ['logs/2', ['fake_lines'], [], ['fake_count']],
+      ['metrics', ['fake_count'], [], ['fake_collect']],
+    ],
+  })
+  expect(wires(ingest)[0]).toBe('receivers.fake_lines -> connectors.fake_count/logs, connectors.fake_count/logs')
+})
+
+describe('keys', () => {
+  const keys = (sketch: GraphSketch): string[] => [...plan(sketch).ingest.nodes, ...plan(sketch).main.nodes].map(({ key }) => key)
+
+  test('are equal for equal configs in another order, and when only wires change', () => {
+    const ordered = keys({ ...base, receivers: { fake_lines: { endpoint: 'x:1', note: 'n' } } })
+    expect(keys({ ...base, receivers: { fake_lines: { note: 'n', endpoint: 'x:1' } } })).toEqual(ordered)
+    const rewired = keys({
+      ...base,
+      pipelines: [['logs', ['fake_lines'], ['fake_stamp/b'], ['fake_count']], base.pipelines[1] as GraphSketch['pipelines'][number]],
+    })
+    expect(keys(base)).toEqual(expect.arrayContaining(rewired))
+  })
+
+  test('change with the config of the component, and of no other', () => {
+    const before = new Set(keys(base))
+    const changed = keys({ ...base, processors: { 'fake_stamp/a': { stamp: 9 }, 'fake_stamp/b': {} } })
+    expect(changed.filter((key) => !before.has(key)).map(short)).toEqual(['processors.fake_stamp/a@logs'])
+  })
+
+  test('do not show configs, which may hold secrets', () => {
+    expect(keys({ ...base, receivers: { fake_lines: { note: 'hunter2' } } }).join(' ')).not.toContain('hunter2')
+  })
+})
+
+test('all that cannot run in ingest workers is told at once', () => {
+  const sketch: GraphSketch = {
+    ...base,
+    processors: { fake_main_stamp: {} },
+    exporters: { fake_main_sink: {} },
+    pipelines: [['logs', ['fake_lines'], ['fake_main_stamp'], ['fake_main_sink']]],
+  }
+  expect(planProblems(graphSpec(sketch, registry), registry).map(({ address }) => address)).toEqual(['exporters.fake_main_sink', 'processors.fake_main_stamp'])
+  expect(planProblems(graphSpec({ ...sketch, threads: 0 }, registry), registry)).toEqual([])
+})
+
+test('a component that the registry does not have is a bug', () => {
+  expect(() => planGraph(graphSpec(base, registry), { factories: [] })).toThrow('BUG: no')
+})
