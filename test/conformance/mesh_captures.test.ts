@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { type AccessLogs, EntryClass, LogType } from '../../model/access_logs.ts'
 import type { Edge } from '../../model/edges.ts'
 import { responseFlagsText } from '../../model/response_flags.ts'
-import { edgeOf, framesOf, hasCaptures, MeshBench, readShared, readSharedJson } from './mesh_captures.ts'
+import { edgeOf } from '../../processors/mesh/testing.ts'
+import { framesOf, hasCaptures, MeshBench, readShared, readSharedJson } from './mesh_captures.ts'
 
 interface ExpectedEntry {
   readonly count: number

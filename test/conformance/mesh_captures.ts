@@ -4,9 +4,9 @@ import type { Consumer } from '../../component/consumer.ts'
 import { ByteInterner } from '../../lib/intern.ts'
 import type { AccessLogs, StreamOrigin } from '../../model/access_logs.ts'
 import type { AddressIndex } from '../../model/address_index.ts'
-import type { Edge } from '../../model/edges.ts'
 import type { MeshConfig } from '../../processors/mesh/config.ts'
 import { MeshProcessor } from '../../processors/mesh/processor.ts'
+import { MESH_DEFAULTS } from '../../processors/mesh/testing.ts'
 import { AccessLogDecoder } from '../../receivers/envoyals/decode.ts'
 import { parseIdentifier } from '../../receivers/envoyals/identifier.ts'
 import { type FakeSettings, fakeSettings } from '../fakes/settings.ts'
@@ -35,8 +35,6 @@ export function framesOf(bytes: Buffer): readonly Buffer[] {
   return frames
 }
 
-export const MESH_DEFAULTS: MeshConfig = { edges_max: 50_000, host_header: 'auto', listener_logs: 'auto', infrastructure_clusters: [], trust_domain: '' }
-
 const ANONYMOUS = { node: new Uint8Array(0), nodeId: '', nodeCluster: '', logName: '' }
 
 /** Decoder and mesh processor in a row, as a pipeline would have them; shows each analysed batch to `onBatch`. */
@@ -64,10 +62,4 @@ export class MeshBench {
       }
     }
   }
-}
-
-/** The edge of row `i` of an analysed batch. */
-export function edgeOf(logs: AccessLogs, i: number): Edge {
-  if (logs.edges === undefined) throw new Error('the batch was not analysed')
-  return logs.edges.get(logs.edge[i] as number)
 }
