@@ -35,10 +35,12 @@ export class MeshMetricsMain implements MainComponent, MainHalf<ShardMessage> {
     this.#failures = telemetry.counter(FLUSH_FAILURES, { connector: id.text })
     this.#series = telemetry.gauge(SERIES, { connector: id.text })
     // Istio's metrics have exactly Istio's labels: a named scope would add one to each of them.
-    const scope = { name: config.semantic === 'istio' ? '' : 'meshscope/mesh_metrics', version: '' }
+    const isOtel = config.semantic === 'otel'
+    const scope = { name: isOtel ? 'meshscope/mesh_metrics' : '', version: '' }
     const idleMs = durationMs(config.metrics_expiration)
     this.#hubs = planOf(config).groups.map(
-      ({ layout }) => new SeriesHub(layout, { seriesMax: config.series_max, idleMs, clock, resource: { attributes: AttributeSet.empty }, scope }),
+      ({ layout }) =>
+        new SeriesHub(layout, { seriesMax: config.series_max, idleMs, clock, resource: { attributes: AttributeSet.empty }, scope, isEmptyAbsent: isOtel }),
     )
   }
 

@@ -112,6 +112,14 @@ describe('the metrics', () => {
     expect(harness.ledger({ outcome: 'counted' })).toBe(5)
   })
 
+  test('have only the attributes that are known', async () => {
+    const edges = new FakeEdges()
+    const harness = new Harness({ semantic: 'otel' })
+    harness.ingest.consume(fakeLogs(edges, [{ edge: edges.add(CALL), code: 200, duration: 1e6 }]))
+    const [sample] = await harness.samples()
+    expect(Object.keys(sample?.labels ?? {})).toEqual(OTEL_HTTP_LABELS.filter((label) => label !== 'error.type' && label !== 'url.scheme'))
+  })
+
   test('method, version, scheme, port and code tell series apart', async () => {
     const edges = new FakeEdges()
     const edge = edges.add(CALL)

@@ -19,6 +19,8 @@ export interface SeriesHubSettings {
   readonly clock: { now(): number }
   readonly resource: Resource
   readonly scope: Scope
+  /** True when an empty label value stands for an attribute that is not there: such attributes are left out. */
+  readonly isEmptyAbsent?: boolean
 }
 
 export interface SeriesHubStats {
@@ -197,8 +199,15 @@ export class SeriesHub {
     if (known >= 0) return known
     const count = table.overflowAt < 0 ? table.size : table.size - 1
     if (count >= this.#settings.seriesMax) return -1
-    const values = Array.from(this.#tuple, (text) => this.#interner.text(text))
-    return table.add(this.#tuple, new AttributeSet(this.layout.labels, values), this.#sinceMs)
+    return table.add(this.#tuple, this.#attributesOf(this.#tuple), this.#sinceMs)
+  }
+
+  #attributesOf(tuple: Int32Array): AttributeSet {
+    const { labels } = this.layout
+    const values = Array.from(tuple, (text) => this.#interner.text(text))
+    if (this.#settings.isEmptyAbsent !== true) return new AttributeSet(labels, values)
+    const isPresent = (_: string, i: number): boolean => values[i] !== ''
+    return new AttributeSet(labels.filter(isPresent), values.filter(isPresent))
   }
 
   #link(shard: ShardReader, row: number, index: number): void {
