@@ -5,7 +5,7 @@ import { parseEndpoint } from '../lib/endpoint.ts'
 import { type ConfigNode, formatPath, keyOrigin, type NodePath, nodeAt, valueOrigin } from './node.ts'
 import type { ProblemList } from './problem.ts'
 import { fitsKind, isObjectSchema, valueOf, withDefaults } from './values.ts'
-import { describeFault, describeFound, describeSchema, type Fault } from './wording.ts'
+import { describeFault, describeSchema, type Fault } from './wording.ts'
 
 const ajv = new Ajv2020({
   strict: true,
@@ -163,9 +163,4 @@ function isRegex(text: string): boolean {
   } catch {
     return false
   }
-}
-
-/** A value as problems show it: `5 (number)`. */
-export function showFound(value: unknown): string {
-  return describeFound(value)
 }

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { loadConfig } from '../../config/load.ts'
+import { planProblems } from '../../pipeline/plan.ts'
 import { configTestRegistry } from '../../test/fakes/config_factories.ts'
 import { runCli } from './cli.ts'
 import { registry } from './components.ts'
@@ -60,6 +62,30 @@ describe('validate', () => {
   test('colours problems only where colours are shown', async () => {
     expect((await run(['validate', '-c', bad], { hasColour: true })).err).toContain('\u001b[31m')
     expect((await run(['validate', '-c', bad])).err).not.toContain('\u001b')
+  })
+})
+
+describe('what can run in workers', () => {
+  const pipelines = [
+    'metrics: {receivers: [statsd], exporters: [otlp]}',
+    'metrics: {receivers: [statsd], exporters: [prometheus]}',
+    'metrics: {receivers: [statsd], processors: [batch], exporters: [debug]}',
+    'traces: {receivers: [statsd], exporters: [otlp]}',
+    'logs: {receivers: [als], processors: [mesh], exporters: [mesh_metrics, debug]}, metrics: {receivers: [mesh_metrics], processors: [batch], exporters: [prometheus]}',
+  ]
+  const text = (pipeline: string, threads: number): string => `receivers: {statsd: , als: }
+processors: {batch: , mesh: }
+connectors: {mesh_metrics: }
+exporters: {otlp: {endpoint: a}, prometheus: , debug: }
+service: {pipelines: {${pipeline}}, workers: {threads: ${threads}}}`
+
+  test.for(pipelines)('is judged by the check as by the graph: %s', (pipeline) => {
+    const load = (threads: number) => loadConfig({ sources: [`yaml:${text(pipeline, threads)}`], registry: configTestRegistry, env: {} })
+    // Whatever can be configured without workers is a good graph; with workers, the two must agree.
+    const { spec } = load(0)
+    const withWorkers = spec === undefined ? undefined : { ...spec, service: { ...spec.service, workers: { ...spec.service.workers, threads: 2 } } }
+    const refused = withWorkers === undefined ? load(0).problems.length > 0 : planProblems(withWorkers, configTestRegistry).length > 0
+    expect(load(2).problems.length > 0).toBe(refused)
   })
 })
 

@@ -1,8 +1,10 @@
 import type { Registry } from '../../component/spec.ts'
 import { meshMetricsConnector } from '../../connectors/mesh_metrics/factory.ts'
+import { prometheusExporter } from '../../exporters/prometheus/factory.ts'
 import { healthCheckExtension } from '../../extensions/health_check/factory.ts'
+import { meshProcessor } from '../../processors/mesh/factory.ts'
 
 /** Every component that is built in. To add one: write its folder, and its factory here. */
 export const registry: Registry = {
-  factories: [meshMetricsConnector, healthCheckExtension],
+  factories: [meshProcessor, meshMetricsConnector, prometheusExporter, healthCheckExtension],
 }
