@@ -61,10 +61,16 @@ export class ByteInterner {
     this.#texts = ['']
   }
 
-  /** The id of `bytes[start, end)`; `view` is a DataView over the same memory with offset 0 at `bytes[0]`. */
-  intern(bytes: Uint8Array, view: DataView, start: number, end: number): number {
+  /**
+   * The id of `bytes[start, end)`; `view` is a DataView over the same memory with offset 0 at `bytes[0]`.
+   *
+   * `guess` is an id of this epoch that may well be the answer, such as that of the same field one entry before: when
+   * it is, nothing needs to be hashed.
+   */
+  intern(bytes: Uint8Array, view: DataView, start: number, end: number, guess = 0): number {
     const length = end - start
     if (length === 0) return 0
+    if (this.#lengths[guess] === length && this.#equals(view, bytes, start, end, this.#offsets[guess] as number)) return guess
     const hash = this.#hash(view, bytes, start, end)
     let slot = hash & this.#mask
     for (;;) {
@@ -93,24 +99,32 @@ export class ByteInterner {
 
   #hash(view: DataView, bytes: Uint8Array, start: number, end: number): number {
     let h = (this.#seed ^ (end - start)) | 0
-    let at = start
-    for (const last = end - 4; at <= last; at += 4) {
-      h = Math.imul(h ^ view.getInt32(at, true), 0x9e3779b1)
-      h ^= h >>> 15
+    const last = end - 4
+    if (start > last) {
+      for (let at = start; at < end; at++) h = Math.imul(h ^ (bytes[at] as number), 0x85ebca6b)
+    } else {
+      for (let at = start; at < last; at += 4) {
+        h = Math.imul(h ^ view.getInt32(at, true), 0x9e3779b1)
+        h ^= h >>> 15
+      }
+      // The last word overlaps the one before it unless the length is a multiple of four.
+      h = Math.imul(h ^ view.getInt32(last, true), 0x85ebca6b)
     }
-    for (; at < end; at++) h = Math.imul(h ^ (bytes[at] as number), 0x85ebca6b)
     h ^= h >>> 13
     h = Math.imul(h, 0xc2b2ae35)
     return h ^ (h >>> 16)
   }
 
   #equals(view: DataView, bytes: Uint8Array, start: number, end: number, arenaAt: number): boolean {
+    const last = end - 4
+    if (start > last) {
+      for (let at = start, to = arenaAt; at < end; at++, to++) if (bytes[at] !== this.#arena[to]) return false
+      return true
+    }
     const own = this.#view
-    let at = start
     let to = arenaAt
-    for (const last = end - 4; at <= last; at += 4, to += 4) if (view.getInt32(at, true) !== own.getInt32(to, true)) return false
-    for (; at < end; at++, to++) if (bytes[at] !== this.#arena[to]) return false
-    return true
+    for (let at = start; at < last; at += 4, to += 4) if (view.getInt32(at, true) !== own.getInt32(to, true)) return false
+    return view.getInt32(last, true) === own.getInt32(arenaAt + last - start, true)
   }
 
   #add(bytes: Uint8Array, start: number, end: number, hash: number, slot: number): number {

@@ -68,6 +68,25 @@ export interface StreamOrigin {
 
 const CAPACITY = 64
 
+/** Columns in which NaN means "absent". */
+const NAN_COLUMNS = [
+  'lastRx',
+  'firstUpstreamTx',
+  'lastUpstreamTx',
+  'firstUpstreamRx',
+  'lastUpstreamRx',
+  'firstDownstreamTx',
+  'lastDownstreamTx',
+  'duration',
+  'downstreamWireSent',
+  'downstreamWireReceived',
+  'upstreamWireSent',
+  'upstreamWireReceived',
+] as const
+
+/** Wide columns in which -1 means "absent"; `grpcStatus` is the narrow one. */
+const MINUS_ONE_COLUMNS = ['grpcRequestMessages', 'grpcResponseMessages'] as const
+
 /**
  * The entries of one `StreamAccessLogsMessage`, in columns; row `i` of every column is entry `i`.
  *
@@ -214,8 +233,12 @@ export class AccessLogs {
   /** Index into `edges`, set by the `mesh` processor; 0 is the edge of which nothing is known. */
   edge = new Int32Array(CAPACITY)
 
+  #memory!: { readonly bytes: Uint8Array; readonly absent: Float64Array; readonly minusOne: Float64Array; readonly columns: readonly Int32Array[] }
+
   constructor(strings: ByteInterner) {
     this.strings = strings
+    this.#layOut(CAPACITY)
+    this.clear()
   }
 
   /** Makes room for at least `rows` rows, keeping what is there. */
@@ -223,13 +246,61 @@ export class AccessLogs {
     let capacity = this.capacity
     while (capacity < rows) capacity *= 2
     if (capacity === this.capacity) return
-    const columns = this as unknown as Record<string, unknown>
-    for (const [name, column] of Object.entries(columns)) {
-      if (!ArrayBuffer.isView(column) || name === 'message') continue
-      const old = column as Int32Array
-      const grown = new (old.constructor as new (length: number) => Int32Array)(capacity)
-      grown.set(old)
-      columns[name] = grown
+    const held = this.capacity
+    this.#layOut(capacity)
+    this.#clearFrom(held)
+  }
+
+  /** Removes all rows and sets every cell to what "absent" means in its column. */
+  clear(): void {
+    this.length = 0
+    this.#memory.bytes.fill(0)
+    this.#memory.absent.fill(Number.NaN)
+    this.#memory.minusOne.fill(-1)
+    this.grpcStatus.fill(-1)
+  }
+
+  /** Sets every cell of one row to what "absent" means in its column. */
+  clearRow(i: number): void {
+    for (const column of this.#memory.columns) column[i] = 0
+    for (const name of NAN_COLUMNS) this[name][i] = Number.NaN
+    for (const name of MINUS_ONE_COLUMNS) this[name][i] = -1
+    this.grpcStatus[i] = -1
+  }
+
+  #clearFrom(row: number): void {
+    for (const name of NAN_COLUMNS) this[name].fill(Number.NaN, row)
+    for (const name of MINUS_ONE_COLUMNS) this[name].fill(-1, row)
+    this.grpcStatus.fill(-1, row)
+  }
+
+  /**
+   * Moves all columns into one block of memory, those of one starting value side by side: clearing seventy columns one
+   * by one would cost a tenth of the decoding.
+   */
+  #layOut(capacity: number): void {
+    const columns = this as unknown as Record<string, Int32Array>
+    const names = Object.keys(columns).filter((name) => ArrayBuffer.isView(columns[name]) && name !== 'message')
+    const absent: readonly string[] = NAN_COLUMNS
+    const minusOne: readonly string[] = MINUS_ONE_COLUMNS
+    const rank = (name: string): number => (absent.includes(name) ? 0 : minusOne.includes(name) ? 1 : 10 - (columns[name] as Int32Array).BYTES_PER_ELEMENT)
+    names.sort((a, b) => rank(a) - rank(b))
+    let size = 0
+    for (const name of names) size += (columns[name] as Int32Array).BYTES_PER_ELEMENT * capacity
+    const buffer = new ArrayBuffer(size)
+    let at = 0
+    for (const name of names) {
+      const old = columns[name] as Int32Array
+      const column = new (old.constructor as new (buffer: ArrayBuffer, at: number, length: number) => Int32Array)(buffer, at, capacity)
+      column.set(old)
+      columns[name] = column
+      at += column.byteLength
+    }
+    this.#memory = {
+      bytes: new Uint8Array(buffer),
+      absent: new Float64Array(buffer, 0, absent.length * capacity),
+      minusOne: new Float64Array(buffer, absent.length * capacity * 8, minusOne.length * capacity),
+      columns: names.map((name) => columns[name] as Int32Array),
     }
     this.capacity = capacity
   }

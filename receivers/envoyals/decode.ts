@@ -1,0 +1,171 @@
+import type { ByteInterner } from '../../lib/intern.ts'
+import { shortVarint, skipValue, varintEnd } from '../../lib/protobuf/wire.ts'
+import { AccessLogs, EntryKind } from '../../model/access_logs.ts'
+import { decodeEntry } from './decode_entry.ts'
+import { DecodeState } from './decode_state.ts'
+
+/** Tags of `StreamAccessLogsMessage` and of the lists of entries in it. */
+const IDENTIFIER = 10
+const HTTP_LOGS = 18
+const TCP_LOGS = 26
+const LOG_ENTRY = 10
+
+/** A message that repeats its identifier more often than this is not merged further. */
+const IDENTIFIER_PARTS_MAX = 16
+
+/**
+ * Turns `StreamAccessLogsMessage` bytes into access-log columns. Pure: no socket, no clock, and nothing it is given
+ * makes it throw.
+ *
+ * A message is read in batches of as many rows as the columns hold (real Envoys stay below that):
+ *
+ *     decoder.begin(message)
+ *     while (decoder.next()) consume(decoder.logs)
+ *
+ * An entry that is malformed is left out and counted. A message whose outer lengths are broken ends where they break:
+ * `isFramed` is false then, and the entries before the break have been delivered.
+ */
+export class AccessLogDecoder {
+  readonly logs: AccessLogs
+  /** Entries of the current message that were malformed, so far. */
+  malformed = 0
+  /** False when the current message ended before its end. Complete after the last `next`. */
+  isFramed = true
+  /** The `Identifier` of the current message, its parts merged; undefined when it carries none. Set by `begin`. */
+  identifier: Uint8Array | undefined
+  #state: DecodeState
+  #bytes: Uint8Array = new Uint8Array(0)
+  #at = 0
+  #end = 0
+  #listEnd = 0
+  #kind = 0
+
+  constructor(strings: ByteInterner) {
+    this.logs = new AccessLogs(strings)
+    this.#state = new DecodeState(this.logs)
+  }
+
+  /** Custom tags of the current message that were not UTF-8, so far. */
+  get invalidUtf8(): number {
+    return this.#state.invalidUtf8
+  }
+
+  /** Takes the next message. Its bytes must not change until the last `next`. */
+  begin(message: Uint8Array): void {
+    this.#bytes = message
+    this.#at = 0
+    this.#end = message.length
+    this.#listEnd = 0
+    this.malformed = 0
+    this.isFramed = true
+    this.identifier = findIdentifier(message)
+    this.logs.message = message
+    this.#state.bytes = message
+    this.#state.view = new DataView(message.buffer, message.byteOffset, message.byteLength)
+    this.#state.invalidUtf8 = 0
+  }
+
+  /** Fills the columns with the next entries; false when there are none left. */
+  next(): boolean {
+    const { logs } = this
+    logs.clear()
+    let rows = 0
+    while (rows < logs.capacity && this.#findEntry()) {
+      const start = this.#at
+      const end = this.#entryEnd
+      this.#at = end
+      this.#state.beginRow(rows)
+      if (decodeEntry(this.#state, this.#kind, start, end)) rows++
+      else {
+        this.malformed++
+        logs.clearRow(rows)
+      }
+    }
+    logs.length = rows
+    return rows > 0
+  }
+
+  #entryEnd = 0
+
+  /** Moves to the next `log_entry`, in this list or the next one; false at the end of the message. */
+  #findEntry(): boolean {
+    const b = this.#bytes
+    for (;;) {
+      const inList = this.#at < this.#listEnd
+      const end = inList ? this.#listEnd : this.#end
+      if (this.#at >= end) return false
+      const tag = shortVarint(b, this.#at, end)
+      const value = tag < 0 ? -1 : varintEnd(b, this.#at, end)
+      const next = value < 0 ? -1 : skipValue(b, value, end, tag)
+      if (next < 0) return this.#breakOff(inList)
+      if (inList && tag === LOG_ENTRY) {
+        this.#at = varintEnd(b, value, end)
+        this.#entryEnd = next
+        return true
+      }
+      if (!inList && (tag === HTTP_LOGS || tag === TCP_LOGS)) {
+        this.#kind = tag === HTTP_LOGS ? EntryKind.http : EntryKind.tcp
+        this.#at = varintEnd(b, value, end)
+        this.#listEnd = next
+      } else this.#at = next
+    }
+  }
+
+  #breakOff(inList: boolean): false {
+    this.isFramed = false
+    // At least the entry at which the list breaks is lost, and counts as one.
+    if (inList) this.malformed++
+    this.#at = this.#end
+    this.#listEnd = 0
+    return false
+  }
+}
+
+/** The identifier of a message, its parts merged as protobuf does (by putting them one after another). */
+export function findIdentifier(message: Uint8Array): Uint8Array | undefined {
+  const end = message.length
+  // Only the first message of a stream has one, in front.
+  if (end === 0 || message[0] === HTTP_LOGS || message[0] === TCP_LOGS) {
+    const size = shortVarint(message, 1, end)
+    if (size >= 0 && varintEnd(message, 1, end) + size === end) return undefined
+  }
+  const parts: Uint8Array[] = []
+  for (let p = 0; p < end && parts.length < IDENTIFIER_PARTS_MAX; ) {
+    const tag = shortVarint(message, p, end)
+    if (tag < 0) break
+    p = varintEnd(message, p, end)
+    const next = skipValue(message, p, end, tag)
+    if (next < 0) break
+    if (tag === IDENTIFIER) parts.push(message.subarray(varintEnd(message, p, end), next))
+    p = next
+  }
+  return parts.length > 1 ? Buffer.concat(parts) : parts[0]
+}
+
+/** How many entries a message frames, without looking into them; the entry at which it breaks counts. For shedding. */
+export function countEntries(message: Uint8Array): number {
+  const end = message.length
+  let count = 0
+  for (let p = 0; p < end; ) {
+    const tag = shortVarint(message, p, end)
+    const value = tag < 0 ? -1 : varintEnd(message, p, end)
+    const next = value < 0 ? -1 : skipValue(message, value, end, tag)
+    if (next < 0) return count
+    if (tag === HTTP_LOGS || tag === TCP_LOGS) count += countList(message, varintEnd(message, value, end), next)
+    p = next
+  }
+  return count
+}
+
+function countList(message: Uint8Array, start: number, end: number): number {
+  let count = 0
+  for (let p = start; p < end; ) {
+    const tag = shortVarint(message, p, end)
+    const value = tag < 0 ? -1 : varintEnd(message, p, end)
+    const next = value < 0 ? -1 : skipValue(message, value, end, tag)
+    if (next < 0) return count + 1
+    if (tag === LOG_ENTRY) count++
+    p = next
+  }
+  return count
+}

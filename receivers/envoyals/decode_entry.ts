@@ -1,0 +1,215 @@
+import { shortVarint, skipValue, varintEnd, varintLow, varintUnsigned } from '../../lib/protobuf/wire.ts'
+import { type AccessLogs, EntryKind, LogType } from '../../model/access_logs.ts'
+import { decodeRequest, decodeResponse } from './decode_http.ts'
+import { decodeCustomTag, decodeFilterState } from './decode_maps.ts'
+import { decodeAddress, decodeDuration, decodeFlags, decodeStartTime, decodeTls } from './decode_parts.ts'
+import { type DecodeState, enumByte, saturate } from './decode_state.ts'
+
+/**
+ * Decodes one `HTTPAccessLogEntry` or `TCPAccessLogEntry` (envoy.data.accesslog.v3 and v2, whose numbers are the same)
+ * into row `s.row` of the columns, which must be clear. False when the entry is malformed; the row is garbage then.
+ *
+ * Messages without a column (metadata, session ids …) are skipped without a look inside.
+ */
+export function decodeEntry(s: DecodeState, kind: number, start: number, end: number): boolean {
+  const { bytes: b, logs, row } = s
+  logs.kind[row] = kind
+  logs.entryAt[row] = start
+  logs.entryEnd[row] = end
+  for (let p = start; p < end; ) {
+    let tag = b[p++] as number
+    if (tag > 127) {
+      tag = shortVarint(b, p - 1, end)
+      if (tag < 0) return false
+      p = varintEnd(b, p - 1, end)
+    }
+    if ((tag & 7) !== 2) {
+      const next = skipValue(b, p, end, tag)
+      if (next < 0) return false
+      if (tag === 16 && kind === EntryKind.http) logs.protocolVersion[row] = enumByte(varintLow(b, p))
+      p = next
+      continue
+    }
+    let size = p < end ? (b[p++] as number) : -1
+    if (size > 127) {
+      const high = p < end ? (b[p++] as number) : 128
+      if (high < 128) size = (size & 127) | (high << 7)
+      else {
+        size = shortVarint(b, p - 2, end)
+        p = varintEnd(b, p - 2, end)
+      }
+    }
+    const next = p + size
+    if (size < 0 || next > end || tag < 8) return false
+    if (tag === 10) {
+      if (!decodeCommon(s, p, next)) return false
+    } else if (kind === EntryKind.tcp) {
+      if (tag === 18 && !decodeConnection(s, p, next)) return false
+    } else if (tag === 26) {
+      if (!decodeRequest(s, p, next)) return false
+    } else if (tag === 34 && !decodeResponse(s, p, next)) return false
+    p = next
+  }
+  const type = logs.logType[row] as number
+  if (type >= LogType.upstreamPoolReady && type <= LogType.upstreamEnd) {
+    // Envoy's upstream logs count what came from the upstream as request bytes.
+    const fromUpstream = logs.requestBodyBytes[row] as number
+    logs.requestBodyBytes[row] = logs.responseBodyBytes[row] as number
+    logs.responseBodyBytes[row] = fromUpstream
+  }
+  return true
+}
+
+/** `AccessLogCommon`: most of what is known of an entry, and most of the time. */
+function decodeCommon(s: DecodeState, start: number, end: number): boolean {
+  const { bytes: b, logs } = s
+  for (let p = start; p < end; ) {
+    let tag = b[p++] as number
+    if (tag > 127) {
+      const high = p < end ? (b[p++] as number) : 128
+      if (high < 128) tag = (tag & 127) | (high << 7)
+      else {
+        tag = shortVarint(b, p - 2, end)
+        if (tag < 0) return false
+        p = varintEnd(b, p - 2, end)
+      }
+    }
+    if ((tag & 7) === 2) {
+      let size = p < end ? (b[p++] as number) : -1
+      if (size > 127) {
+        const high = p < end ? (b[p++] as number) : 128
+        if (high < 128) size = (size & 127) | (high << 7)
+        else {
+          size = shortVarint(b, p - 2, end)
+          p = varintEnd(b, p - 2, end)
+        }
+      }
+      const next = p + size
+      if (size < 0 || next > end || !decodeCommonField(s, tag >>> 3, p, next)) return false
+      p = next
+    } else if ((tag & 7) === 0) {
+      const from = p
+      let value = 0
+      let byte = 128
+      for (let shift = 0; byte > 127 && p < end && shift < 28; shift += 7) {
+        byte = b[p++] as number
+        value |= (byte & 127) << shift
+      }
+      if (byte < 128) decodeCommonNumber(logs, s.row, tag >>> 3, value, value)
+      else {
+        p = varintEnd(b, from, end)
+        if (p < 0) return false
+        decodeCommonNumber(logs, s.row, tag >>> 3, varintUnsigned(b, from), varintLow(b, from))
+      }
+      if (tag < 8) return false
+    } else {
+      p = skipValue(b, p, end, tag)
+      if (p < 0) return false
+    }
+  }
+  return true
+}
+
+/** The length-delimited fields of `AccessLogCommon`. A switch over small numbers becomes a jump table. */
+function decodeCommonField(s: DecodeState, field: number, p: number, next: number): boolean {
+  const { logs } = s
+  switch (field) {
+    case 0:
+      return false
+    case 2:
+      return decodeAddress(s, p, next, logs.downstreamRemote, logs.downstreamRemotePort, logs.downstreamRemoteKind)
+    case 3:
+      return decodeAddress(s, p, next, logs.downstreamLocal, logs.downstreamLocalPort, logs.downstreamLocalKind)
+    case 4:
+      return decodeTls(s, p, next)
+    case 5:
+      return decodeStartTime(s, p, next)
+    case 6:
+      return decodeDuration(s, p, next, logs.lastRx)
+    case 7:
+      return decodeDuration(s, p, next, logs.firstUpstreamTx)
+    case 8:
+      return decodeDuration(s, p, next, logs.lastUpstreamTx)
+    case 9:
+      return decodeDuration(s, p, next, logs.firstUpstreamRx)
+    case 10:
+      return decodeDuration(s, p, next, logs.lastUpstreamRx)
+    case 11:
+      return decodeDuration(s, p, next, logs.firstDownstreamTx)
+    case 12:
+      return decodeDuration(s, p, next, logs.lastDownstreamTx)
+    case 13:
+      return decodeAddress(s, p, next, logs.upstreamRemote, logs.upstreamRemotePort, logs.upstreamRemoteKind)
+    case 14:
+      return decodeAddress(s, p, next, logs.upstreamLocal, logs.upstreamLocalPort, logs.upstreamLocalKind)
+    case 15:
+      logs.upstreamCluster[s.row] = logs.strings.intern(s.bytes, s.view, p, next)
+      return true
+    case 16:
+      return decodeFlags(s, p, next)
+    case 18:
+      logs.upstreamFailure[s.row] = logs.strings.intern(s.bytes, s.view, p, next)
+      return true
+    case 19:
+      logs.routeName[s.row] = logs.strings.intern(s.bytes, s.view, p, next)
+      return true
+    case 20:
+      return decodeAddress(s, p, next, logs.directRemote, logs.directRemotePort, logs.directRemoteKind)
+    case 21:
+      return decodeFilterState(s, p, next)
+    case 22:
+      return decodeCustomTag(s, p, next)
+    case 23:
+      return decodeDuration(s, p, next, logs.duration)
+    case 26:
+      logs.streamIdAt[s.row] = p
+      logs.streamIdLength[s.row] = next - p
+      return true
+    case 28:
+      logs.downstreamFailure[s.row] = logs.strings.intern(s.bytes, s.view, p, next)
+      return true
+    default:
+      return true
+  }
+}
+
+/** The numbers of `AccessLogCommon`; `low` is the lower half of `value`, for the fields of 32 bits. */
+function decodeCommonNumber(logs: AccessLogs, row: number, field: number, value: number, low: number): void {
+  switch (field) {
+    case 24:
+      logs.attempts[row] = saturate(low)
+      break
+    case 29:
+      logs.downstreamWireSent[row] = value
+      break
+    case 30:
+      logs.downstreamWireReceived[row] = value
+      break
+    case 31:
+      logs.upstreamWireSent[row] = value
+      break
+    case 32:
+      logs.upstreamWireReceived[row] = value
+      break
+    case 33:
+      logs.logType[row] = enumByte(low)
+      break
+    default:
+  }
+}
+
+/** `ConnectionProperties`: 1 received_bytes, 2 sent_bytes. */
+function decodeConnection(s: DecodeState, start: number, end: number): boolean {
+  const b = s.bytes
+  for (let p = start; p < end; ) {
+    const tag = shortVarint(b, p, end)
+    if (tag < 0) return false
+    p = varintEnd(b, p, end)
+    const next = skipValue(b, p, end, tag)
+    if (next < 0) return false
+    if (tag === 8) s.logs.tcpReceived[s.row] = varintUnsigned(b, p)
+    else if (tag === 16) s.logs.tcpSent[s.row] = varintUnsigned(b, p)
+    p = next
+  }
+  return true
+}
