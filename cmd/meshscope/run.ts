@@ -7,7 +7,7 @@ import { durationMs } from '../../lib/duration.ts'
 import { watchFiles } from '../../lib/file_watch.ts'
 import { siblingModule } from '../../lib/worker_pool.ts'
 import { Service } from '../../pipeline/service.ts'
-import { type LineStream, LogSource, LogWriter } from '../../telemetry/logger.ts'
+import { LogSource, LogWriter } from '../../telemetry/logger.ts'
 import { OwnTelemetry } from '../../telemetry/own_telemetry.ts'
 import { observeProcess } from '../../telemetry/process_metrics.ts'
 import { EXIT } from './exit_codes.ts'
@@ -27,12 +27,6 @@ export interface DaemonOptions {
   readonly reload: () => Reloaded | Promise<Reloaded>
   /** Files whose change is worth a reload; empty without `--watch`. */
   readonly watchFiles?: readonly string[]
-  /** Called once everything is up. */
-  readonly onReady?: (service: Service) => void
-  /** Ends the daemon like SIGTERM does, for programs that run it beside other things. */
-  readonly signal?: AbortSignal
-  /** Where log lines go; by default stderr. */
-  readonly logTo?: LineStream
   /** The module that runs ingest workers with the same registry; by default the one of the built-in components. */
   readonly workerEntry?: URL
 }
@@ -70,7 +64,7 @@ class Daemon {
     this.#options = options
     this.#spec = options.spec
     const { logs } = options.spec.service.telemetry
-    this.#writer = new LogWriter(logs, options.logTo)
+    this.#writer = new LogWriter(logs)
     const write = this.#writer.write.bind(this.#writer)
     this.#logs = new LogSource(logs.level, write)
     this.#log = this.#logs.for('service')
@@ -126,7 +120,6 @@ class Daemon {
     }
     const listeners = this.#service.listeners.map(({ address, host, port }) => `${address} ${host.includes(':') ? `[${host}]` : host}:${port}`)
     this.#log.info({ version: version(), pid: process.pid, listeners }, 'everything is up')
-    this.#options.onReady?.(this.#service)
     return true
   }
 
@@ -198,12 +191,8 @@ class Daemon {
     }
     const events: EventEmitter = process
     for (const [name, handler] of Object.entries(handlers)) events.on(name, handler)
-    const abort = (): void => this.#end({ kind: 'asked' })
-    this.#options.signal?.addEventListener('abort', abort, { once: true })
-    if (this.#options.signal?.aborted === true) abort()
     return () => {
       for (const [name, handler] of Object.entries(handlers)) events.off(name, handler)
-      this.#options.signal?.removeEventListener('abort', abort)
     }
   }
 }
