@@ -3,6 +3,8 @@ import type { ServiceSpec } from '../component/spec.ts'
 
 const ids = (description: string) => ({ type: 'array', items: { type: 'string' }, description }) as const
 
+const onlyTrue = (description: string) => ({ type: 'boolean', description: `${description} Always so; only \`true\` is accepted.` }) as const
+
 const serviceSchema = {
   type: 'object',
   additionalProperties: false,
@@ -84,6 +86,9 @@ const serviceSchema = {
                             properties: {
                               host: { type: 'string', default: 'localhost', description: 'Address to listen on.' },
                               port: { type: 'integer', minimum: 0, maximum: 65_535, default: 8888, description: 'Port to listen on.' },
+                              without_scope_info: onlyTrue('Names are served without the scope.'),
+                              without_type_suffix: onlyTrue('Names are served without `_total`.'),
+                              without_units: onlyTrue('Names are served without a unit suffix.'),
                             },
                           },
                         },
@@ -131,6 +136,9 @@ const serviceSchema = {
 
 type ServiceConfig = FromSchema<typeof serviceSchema>
 
+/** Switches of the Collector that are always on here; writing them is allowed, so that its configs load. */
+const ALWAYS_ON = ['without_scope_info', 'without_type_suffix', 'without_units'] as const
+
 /** The `service` section: which components run, how the process watches itself, and its threads. */
 export const serviceConfig = configSchema(serviceSchema, checkService)
 
@@ -145,11 +153,24 @@ function checkService({ telemetry, drain_timeout }: ServiceConfig): FieldProblem
       hint: 'remove one of the two',
     })
   }
+  const prometheus = readers?.[0]?.pull.exporter.prometheus
+  for (const key of ALWAYS_ON) {
+    if (prometheus?.[key] === false) {
+      problems.push({
+        path: [...READER_PATH, key],
+        problem: 'not supported',
+        expected: 'true',
+        found: 'false',
+        hint: 'remove it; the daemon serves its metrics under their plain names',
+      })
+    }
+  }
   if (drain_timeout.startsWith('-'))
     problems.push({ path: ['drain_timeout'], problem: 'too small', expected: 'a duration of at least 0s', found: drain_timeout })
   return problems
 }
 
+const READER_PATH = ['telemetry', 'metrics', 'readers', 0, 'pull', 'exporter', 'prometheus'] as const
 const METRICS_ADDRESS_DEFAULT = 'localhost:8888'
 
 /** The checked section as the graph needs it, every default in place. */
@@ -168,6 +189,5 @@ export function serviceSpec(checked: unknown): ServiceSpec {
 /** Where the own-metrics address stands in the section, for problems with it. */
 export function metricsAddressPath(checked: unknown): readonly (string | number)[] {
   const { readers } = (checked as ServiceConfig).telemetry.metrics
-  const base = ['telemetry', 'metrics']
-  return readers?.[0] === undefined ? [...base, 'address'] : [...base, 'readers', 0, 'pull', 'exporter', 'prometheus', 'port']
+  return readers?.[0] === undefined ? ['telemetry', 'metrics', 'address'] : [...READER_PATH, 'port']
 }
