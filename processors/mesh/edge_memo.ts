@@ -94,40 +94,46 @@ export class EdgeMemo {
     tuple[6] = logs.peerSan[i] as number
   }
 
+  /** Writes the columns of `bits` one after another; as the bits stand in front, no two selections look alike. */
   #gatherDetail(logs: AccessLogs, i: number, base: number, bits: number): void {
     const tuple = this.#details.tuple
-    tuple.fill(0)
     tuple[0] = base
     tuple[1] = bits
-    if ((bits & Optional.tagUpstreamCluster) !== 0) tuple[2] = logs.tagUpstreamCluster[i] as number
-    if ((bits & Optional.tagUpstreamPrincipal) !== 0) tuple[3] = logs.tagUpstreamPrincipal[i] as number
-    if ((bits & Optional.peerPrincipal) !== 0) tuple[4] = logs.peerPrincipal[i] as number
-    if ((bits & Optional.localPrincipal) !== 0) tuple[5] = logs.localPrincipal[i] as number
-    if ((bits & Optional.sni) !== 0) tuple[6] = logs.sni[i] as number
-    if ((bits & Optional.routeName) !== 0) tuple[7] = logs.routeName[i] as number
-    if ((bits & Optional.authority) !== 0) tuple[8] = logs.authority[i] as number
+    let n = 2
+    if ((bits & Optional.tagUpstreamCluster) !== 0) tuple[n++] = logs.tagUpstreamCluster[i] as number
+    if ((bits & Optional.tagUpstreamPrincipal) !== 0) tuple[n++] = logs.tagUpstreamPrincipal[i] as number
+    if ((bits & Optional.peerPrincipal) !== 0) tuple[n++] = logs.peerPrincipal[i] as number
+    if ((bits & Optional.localPrincipal) !== 0) tuple[n++] = logs.localPrincipal[i] as number
+    if ((bits & Optional.sni) !== 0) tuple[n++] = logs.sni[i] as number
+    if ((bits & Optional.routeName) !== 0) tuple[n++] = logs.routeName[i] as number
+    if ((bits & Optional.authority) !== 0) tuple[n++] = logs.authority[i] as number
     if ((bits & Optional.downstreamLocal) !== 0) {
-      tuple[9] = logs.downstreamLocal[i] as number
-      tuple[10] = ((logs.downstreamLocalPort[i] as number) << 2) | (logs.downstreamLocalKind[i] as number)
+      tuple[n++] = logs.downstreamLocal[i] as number
+      tuple[n++] = ((logs.downstreamLocalPort[i] as number) << 2) | (logs.downstreamLocalKind[i] as number)
     }
     if ((bits & Optional.directRemote) !== 0) {
-      tuple[11] = logs.directRemote[i] as number
-      tuple[12] = logs.directRemoteKind[i] as number
+      tuple[n++] = logs.directRemote[i] as number
+      tuple[n++] = logs.directRemoteKind[i] as number
     }
     if ((bits & Optional.downstreamRemote) !== 0) {
-      tuple[13] = logs.downstreamRemote[i] as number
-      tuple[14] = logs.downstreamRemoteKind[i] as number
+      tuple[n++] = logs.downstreamRemote[i] as number
+      tuple[n++] = logs.downstreamRemoteKind[i] as number
     }
     if ((bits & Optional.upstreamRemote) !== 0) {
-      tuple[15] = logs.upstreamRemote[i] as number
-      tuple[16] = ((logs.upstreamRemotePort[i] as number) << 2) | (logs.upstreamRemoteKind[i] as number)
+      tuple[n++] = logs.upstreamRemote[i] as number
+      tuple[n++] = ((logs.upstreamRemotePort[i] as number) << 2) | (logs.upstreamRemoteKind[i] as number)
     }
+    this.#details.length = n
   }
 }
 
-/** Numbers tuples of integers from 0 up. The caller writes a tuple into `tuple`, then asks for it or adds it. */
+/**
+ * Numbers tuples of integers from 0 up. The caller writes a tuple into `tuple`, sets its `length` unless it is always
+ * the width, then asks for it or adds it. Tuples of different lengths must differ before the shorter one's end.
+ */
 class TupleIndex {
   readonly tuple: Int32Array
+  length: number
   readonly #width: number
   #count = 0
   #keys: Int32Array
@@ -139,6 +145,7 @@ class TupleIndex {
 
   constructor(width: number) {
     this.#width = width
+    this.length = width
     this.tuple = new Int32Array(width)
     this.#keys = new Int32Array(width * FIRST_CAPACITY)
     this.#hashes = new Int32Array(FIRST_CAPACITY)
@@ -155,29 +162,32 @@ class TupleIndex {
 
   /** The number of `tuple`, or -1; leaves the place where `add` would put it. */
   find(): number {
-    const { tuple } = this
-    const width = this.#width
-    const keys = this.#keys
-    let hash = 0x2545f491
-    for (let k = 0; k < width; k++) {
+    const { tuple, length } = this
+    let hash = length
+    for (let k = 0; k < length; k++) {
       hash = Math.imul(hash ^ (tuple[k] as number), 0x9e3779b1)
-      hash ^= hash >>> 15
+      hash = (hash << 15) | (hash >>> 17)
     }
+    hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b)
+    hash ^= hash >>> 13
     this.#hash = hash
-    let slot = hash & this.#mask
-    for (;;) {
-      const entry = (this.#slots[slot] as number) - 1
-      if (entry < 0) break
-      if (this.#hashes[entry] === hash) {
-        const at = entry * width
-        let k = 0
-        while (k < width && keys[at + k] === tuple[k]) k++
-        if (k === width) return entry
-      }
-      slot = (slot + 1) & this.#mask
+    const slots = this.#slots
+    const mask = this.#mask
+    let slot = hash & mask
+    for (let entry = (slots[slot] as number) - 1; entry >= 0; entry = (slots[slot] as number) - 1) {
+      if (this.#hashes[entry] === hash && this.#holds(entry)) return entry
+      slot = (slot + 1) & mask
     }
     this.#slot = slot
     return -1
+  }
+
+  #holds(entry: number): boolean {
+    const { tuple, length } = this
+    const keys = this.#keys
+    const at = entry * this.#width
+    for (let k = 0; k < length; k++) if (keys[at + k] !== tuple[k]) return false
+    return true
   }
 
   /** Adds `tuple` where the preceding `find` did not find it; returns its number. */

@@ -17,7 +17,7 @@ export interface LogFacts {
 /**
  * How row `i` takes part in counting, by `access_log_type`: only the end of a request or connection is `final`.
  *
- * Entries without a type come from Envoy before 1.27 and from listener-level logs. The latter repeat connections that
+ * Entries without a type come from older Envoys and from listener-level logs. The latter repeat connections that
  * the TCP log reports too, but are the only record of a connection that no filter chain matched.
  */
 export function classifyEntry(logs: AccessLogs, i: number, log: LogFacts): number {
