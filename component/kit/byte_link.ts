@@ -47,15 +47,15 @@ export interface ReceivedBytes {
 
 /** The main side of the links from all ingest halves. */
 export class ByteReceiver {
-  readonly #outstanding = new Map<number, Int32Array>()
+  readonly #outstanding = new Map<string, Int32Array>()
 
   /** The bytes in a message, or undefined when it was the first of its link. */
   receive(message: ByteMessage, from: IngestOrigin): ReceivedBytes | undefined {
     if ('outstanding' in message) {
-      this.#outstanding.set(from.life, message.outstanding)
+      this.#outstanding.set(keyOf(from), message.outstanding)
       return undefined
     }
-    const outstanding = this.#outstanding.get(from.life)
+    const outstanding = this.#outstanding.get(keyOf(from))
     const { bytes, items } = message
     const size = bytes.length
     return { bytes, items, done: () => void (outstanding !== undefined && Atomics.sub(outstanding, 0, size)) }
@@ -63,6 +63,10 @@ export class ByteReceiver {
 
   /** Nothing more comes from this ingest half; what came before can still be finished. */
   gone(from: IngestOrigin): void {
-    this.#outstanding.delete(from.life)
+    this.#outstanding.delete(keyOf(from))
   }
+}
+
+function keyOf(from: IngestOrigin): string {
+  return `${from.worker}/${from.life}`
 }

@@ -182,7 +182,7 @@ function httpLabels(call: HttpCall): TruthLabels {
   const knowsPeer = peer !== undefined && (isInbound || outcome.reached === 'upstream')
   return {
     ...edgeLabels(call.direction, call.reporter, knowsPeer ? peer : undefined),
-    ...(isInbound ? {} : calledLabels(service, outcome.reached === 'nowhere' ? endpoint.authority : 'PassthroughCluster', endpoint.authority)),
+    ...(outcome.reached === 'nowhere' ? calledLabels(undefined, 'unknown', 'unknown') : calledLabels(service, 'PassthroughCluster', endpoint.authority)),
     request_protocol: 'http',
     response_code: String(outcome.code),
     response_flags: responseFlagsText(flagsMask(outcome)),
@@ -197,6 +197,9 @@ export function edgeLabels(direction: 'inbound' | 'outbound', reporter: Proxy, p
     reporter: isInbound ? 'destination' : 'source',
     ...partyLabels('source', isInbound ? peer : reporter),
     ...partyLabels('destination', isInbound ? reporter : peer),
+    // Which certificate a client's proxy showed is not in its own log.
+    source_principal: isInbound ? (peer?.principal ?? 'unknown') : 'unknown',
+    destination_principal: (isInbound ? reporter : peer)?.principal ?? 'unknown',
   }
 }
 
@@ -210,7 +213,7 @@ function partyLabels(side: 'source' | 'destination', proxy: Proxy | undefined): 
   }
 }
 
-/** Labels of the called service on the client's side; without one in the registry the Host header is the service. */
+/** Labels of the called service; `nameOutside` and `authority` stand for one that is not in the mesh's registry. */
 export function calledLabels(service: Service | undefined, nameOutside: string, authority: string): Record<string, string> {
   if (service === undefined) return { destination_service: authority, destination_service_name: nameOutside, destination_service_namespace: 'unknown' }
   return { destination_service: hostOf(service), destination_service_name: service.name, destination_service_namespace: service.namespace }

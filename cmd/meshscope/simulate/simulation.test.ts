@@ -92,9 +92,9 @@ function simulationFor(endpoint: string, options: Partial<SimulationOptions> = {
 /** Runs a simulation to its end by moving its clock; sockets get their turn at every step. */
 async function finish(simulation: Simulation, clock: FakeClock, stepMs = 10): Promise<TruthDocument> {
   const running = simulation.run()
-  const state = { isOver: false }
-  void running.then(() => (state.isOver = true))
-  for (let step = 0; step < 1_000 && !state.isOver; step++) {
+  const { requestsPerSecond, durationMs = 0 } = simulation.options
+  // Not further: the clock also has the deadline by which streams must have ended.
+  while (simulation.progress.requests < (requestsPerSecond * durationMs) / 1000) {
     clock.advance(stepMs)
     await new Promise((resolve) => {
       setImmediate(resolve)

@@ -48,7 +48,7 @@ const CATCH_UP_MS = 100
  * All times come from the clock; what happens comes from the seed.
  */
 export class Simulation implements EntrySink {
-  readonly #options: SimulationOptions
+  readonly options: SimulationOptions
   readonly #delivery = new Delivery()
   readonly #truth = new TruthTable()
   readonly #traffic: Traffic
@@ -60,7 +60,7 @@ export class Simulation implements EntrySink {
   #isStopped = false
 
   constructor(options: SimulationOptions) {
-    this.#options = options
+    this.options = options
     const mesh = bookinfoMesh(options.replicas)
     const connections = Math.min(options.connections ?? mesh.proxies.length, mesh.proxies.length)
     for (let i = 0; i < connections; i++) this.#clients.push(newClient(options.endpoint))
@@ -83,7 +83,7 @@ export class Simulation implements EntrySink {
 
   /** Sends until the duration is over or `stop` is called, then ends every stream and waits for the receiver's OK. */
   async run(): Promise<void> {
-    const { clock } = this.#options
+    const { clock } = this.options
     this.#startedAt = clock.monotonic()
     await new Promise<void>((resolve) => {
       const timers = [clock.every(TICK_MS, () => this.#tick()), clock.every(FLUSH_MS, () => this.#flush())]
@@ -119,7 +119,7 @@ export class Simulation implements EntrySink {
     const { confirmed, unconfirmed, lost } = this.#delivery
     return {
       format: 'meshscope-simulate-truth/1',
-      seed: this.#options.seed,
+      seed: this.options.seed,
       requests: this.#requests,
       entries: { confirmed: confirmed.entries, unconfirmed, lost },
       http: truthRows(this.#truth, confirmed, 'http'),
@@ -136,7 +136,7 @@ export class Simulation implements EntrySink {
   }
 
   #streamsOf(proxy: Proxy): { readonly http: AlsStream; readonly tcp: AlsStream } {
-    const { clock, withExtensions } = this.#options
+    const { clock, withExtensions } = this.options
     const client = this.#clients[proxy.index % this.#clients.length] as Client
     const connection: AlsConnection = { client, isReady: () => client.getChannel().getConnectivityState(true) === connectivityState.READY }
     const open = (log: 'http' | 'tcp'): AlsStream =>
@@ -151,7 +151,7 @@ export class Simulation implements EntrySink {
   }
 
   #tick(): void {
-    const { clock, requestsPerSecond, durationMs } = this.#options
+    const { clock, requestsPerSecond, durationMs } = this.options
     const elapsedMs = clock.monotonic() - this.#startedAt
     const total = durationMs === undefined ? Number.POSITIVE_INFINITY : Math.round((durationMs * requestsPerSecond) / 1000)
     const due = Math.min(total, Math.floor((elapsedMs * requestsPerSecond) / 1000))
@@ -174,7 +174,7 @@ export class Simulation implements EntrySink {
   async #closeStreams(): Promise<void> {
     const streams = this.#streams.flatMap(({ http, tcp }) => [http, tcp])
     // A stalled receiver must not keep us: what it has not acknowledged by then stays unconfirmed.
-    const cancel = this.#options.clock.after(CLOSE_MS, () => {
+    const cancel = this.options.clock.after(CLOSE_MS, () => {
       for (const stream of streams) stream.cancel()
     })
     await Promise.all(streams.map((stream) => stream.close()))

@@ -141,7 +141,13 @@ function clientLabels(client: Proxy, server: Proxy, flags: readonly ResponseFlag
 }
 
 function serverLabels(client: Proxy, server: Proxy): TruthLabels {
-  return { ...edgeLabels('inbound', server, client), request_protocol: 'tcp', response_flags: '-', connection_security_policy: 'mutual_tls' }
+  return {
+    ...edgeLabels('inbound', server, client),
+    ...calledLabels(server.workload.service, '', ''),
+    request_protocol: 'tcp',
+    response_flags: '-',
+    connection_security_policy: 'mutual_tls',
+  }
 }
 
 /** Appends `tcp_logs.log_entry`: the connection's end, or a periodic record with the bytes so far. */
