@@ -54,4 +54,3 @@ export const renewals: InstrumentSpec = {
   labels: { processor },
 }
 
-export const instruments: readonly InstrumentSpec[] = [entries, evidence, origins, unclassified, resolutions, renewals]
