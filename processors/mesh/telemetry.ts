@@ -53,4 +53,3 @@ export const renewals: InstrumentSpec = {
   type: 'counter',
   labels: { processor },
 }
-
