@@ -142,6 +142,13 @@ service: {workers: {threads: 0}, pipelines: {metrics: {receivers: [statsd/b], pr
     ])
   })
 
+  test('leave a section at the place where it was opened', () => {
+    const result = load({ 'a.yaml': `${GOOD}processors: {batch: {timeout: 1s}}\n`, 'b.yaml': 'processors: {batch: {timeout: 2s}}' }, [
+      'processors.batch.send_batch_size=5',
+    ])
+    expect(lines(result)).toBe('a.yaml:4:14  warning: processors.batch: not used in any pipeline; it will not run')
+  })
+
   test('may be paths, variables and text', () => {
     const env = { CONFIG: 'exporters:\n  debug: {verbosity: detailed}\nservice: {pipelines: {metrics: {exporters: [debug]}}}' }
     const sources = ['file:a.yaml', 'env:CONFIG', 'yaml:service::pipelines::metrics::receivers: [statsd]']

@@ -9,7 +9,9 @@ export function mergeNodes(base: ConfigNode, over: ConfigNode): ConfigNode {
   const entries = new Map<string, MapEntry>(base.entries)
   for (const [name, entry] of over.entries) {
     const there = entries.get(name)
-    entries.set(name, there === undefined ? entry : { key: entry.key, value: mergeNodes(there.value, entry.value) })
+    // A section belongs to the source that opened it; a setting to the one that had the last word.
+    const isSection = there?.value.kind === 'map' && entry.value.kind === 'map'
+    entries.set(name, there === undefined ? entry : { key: isSection ? there.key : entry.key, value: mergeNodes(there.value, entry.value) })
   }
   return { kind: 'map', entries, origin: base.origin }
 }
