@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '../component/component.ts'
+import type { Clock, Logger, Status } from '../component/component.ts'
 import type { GraphSpec } from '../component/spec.ts'
 import type { Counter, Telemetry } from '../component/telemetry.ts'
 import { durationMs } from '../lib/duration.ts'
@@ -137,7 +137,7 @@ export class IngestWorkers implements IngestSide {
     const missed = await Promise.all(
       this.#slots.map(async (slot) => {
         slot.cancelRestart?.()
-        this.#options.board.set(slot.owner, { kind: 'stopping' })
+        this.#tell(slot, { kind: 'stopping' })
         const late = (await slot.life?.stop(drainMs)) ?? []
         this.#options.board.remove(slot.owner.key)
         return late
@@ -176,7 +176,7 @@ export class IngestWorkers implements IngestSide {
     const { board, clock, nextLife, ports } = this.#options
     const origin = { worker: slot.index, life: nextLife() }
     const source = this.#options.telemetry.attach()
-    board.set(slot.owner, { kind: slot.backoffMs === BACKOFF_MS.first ? 'starting' : 'recoverable_error', error: 'starts again' })
+    this.#tell(slot, slot.backoffMs === BACKOFF_MS.first ? { kind: 'starting' } : { kind: 'recoverable_error', error: 'starts again' })
     const life = new WorkerLife({ pool: this.#pool, origin, spec, ports: ports.all(), onMessage: (message) => this.#receive(message, slot, origin, source) })
     slot.life = life
     slot.isSilent = false
@@ -197,7 +197,7 @@ export class IngestWorkers implements IngestSide {
       throw error
     }
     this.#setUp(slot, true)
-    board.set(slot.owner, { kind: 'ok' })
+    this.#tell(slot, { kind: 'ok' })
     void ended.then(({ reason, error }) => {
       slot.life = undefined
       if (this.#isStopping) return
@@ -208,12 +208,12 @@ export class IngestWorkers implements IngestSide {
   }
 
   #restartLater(slot: Slot, reason: string): void {
-    const { board, clock, telemetry } = this.#options
+    const { clock, telemetry } = this.#options
     if (clock.monotonic() - slot.startedAtMs >= HEALTHY_AFTER_MS) slot.backoffMs = BACKOFF_MS.first
     const delayMs = slot.backoffMs
     slot.backoffMs = Math.min(slot.backoffMs * 2, BACKOFF_MS.most)
     restartCounter(telemetry, reason).add(1)
-    board.set(slot.owner, { kind: 'recoverable_error', error: `ended (${reason}); starts again in ${delayMs} ms` })
+    this.#tell(slot, { kind: 'recoverable_error', error: `ended (${reason}); starts again in ${delayMs} ms` })
     slot.cancelRestart = clock.after(delayMs, () => void this.#restart(slot))
   }
 
@@ -276,18 +276,26 @@ export class IngestWorkers implements IngestSide {
   }
 
   #check(slot: Slot, life: WorkerLife): void {
-    const { board, clock } = this.#options
+    const { clock } = this.#options
     const silentMs = life.silentMs(clock.monotonic())
     if (silentMs < SILENT_MS.reported) {
-      if (slot.isSilent) board.set(slot.owner, { kind: 'ok' })
+      if (slot.isSilent) this.#tell(slot, { kind: 'ok' })
       slot.isSilent = false
       return
     }
     slot.isSilent = true
     const error = `does not respond since ${Math.round(silentMs / 1000)} s`
     const isLost = silentMs >= SILENT_MS.ended + SILENT_MS.reported
-    board.set(slot.owner, { kind: isLost ? 'permanent_error' : 'recoverable_error', error })
+    this.#tell(slot, { kind: isLost ? 'permanent_error' : 'recoverable_error', error })
     if (silentMs >= SILENT_MS.ended) life.kill()
+  }
+
+  /** A worker that was given up may come back after all, which the rules for components do not foresee. */
+  #tell(slot: Slot, status: Status): void {
+    const { board } = this.#options
+    if (board.set(slot.owner, status)) return
+    board.remove(slot.owner.key)
+    board.set(slot.owner, status)
   }
 
   #drainMs(signal: AbortSignal): number {

@@ -189,10 +189,14 @@ class Daemon {
       SIGHUP: () => this.#reload('SIGHUP'),
       uncaughtException: (error) => this.#fatal({ error }, 'error that nobody caught'),
     }
+    // Who reads the log may go away; the daemon goes on.
+    const ignore = (): void => {}
+    process.stderr.on('error', ignore)
     const events: EventEmitter = process
     for (const [name, handler] of Object.entries(handlers)) events.on(name, handler)
     return () => {
       for (const [name, handler] of Object.entries(handlers)) events.off(name, handler)
+      process.stderr.off('error', ignore)
     }
   }
 }

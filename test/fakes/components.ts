@@ -6,6 +6,7 @@ import type { Consumer, ConsumerSet } from '../../component/consumer.ts'
 import { defineConnector, defineExporter, defineProcessor, defineReceiver, type MainComponent } from '../../component/factory.ts'
 import type { IngestLink, IngestOrigin } from '../../component/link.ts'
 import type { Registry } from '../../component/spec.ts'
+import type { Telemetry } from '../../component/telemetry.ts'
 import { ByteInterner } from '../../lib/intern.ts'
 import { AccessLogs } from '../../model/access_logs.ts'
 import { AttributeSet } from '../../model/attributes.ts'
@@ -29,12 +30,14 @@ const linesConfig = configSchema({
 class FakeLines implements Component {
   readonly #config: ConfigOf<typeof linesConfig>
   readonly #next: ConsumerSet
+  readonly #telemetry: Telemetry
   readonly #batch = new AccessLogs(new ByteInterner())
   readonly #sockets = new Set<Socket>()
   #server: Server | undefined
   #host: Host | undefined
 
-  constructor(_settings: Settings, config: ConfigOf<typeof linesConfig>, next: ConsumerSet) {
+  constructor(settings: Settings, config: ConfigOf<typeof linesConfig>, next: ConsumerSet) {
+    this.#telemetry = settings.telemetry
     this.#config = config
     this.#next = next
   }
@@ -94,8 +97,13 @@ class FakeLines implements Component {
       setImmediate(() => {
         throw new Error('thrown because the test says so')
       })
-    } else if (deed === 'exit') process.exit(7)
-    else if (deed === 'fatal') this.#host?.report({ kind: 'fatal_error', error: 'fatal because the test says so' })
+    } else if (deed === 'exit') {
+      // The announcement of this counter is still on its way when the thread ends.
+      this.#telemetry.counter({ name: 'last_words', description: 'Counted at the end.', unit: '1', type: 'counter' }).add(3)
+      process.exit(7)
+    }
+    if (deed === 'fatal') this.#host?.report({ kind: 'fatal_error', error: 'fatal because the test says so' })
+    else if (deed === 'hang') for (;;);
     else if (deed === 'oom') {
       const hoard: number[][] = []
       for (;;) hoard.push(Array.from({ length: 10_000 }, () => hoard.length + 0.5))

@@ -1,5 +1,6 @@
 import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
+import type { Clock } from '../../component/component.ts'
 import type { Registry } from '../../component/spec.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { Service } from '../../pipeline/service.ts'
@@ -15,12 +16,12 @@ export class ServiceRun {
   readonly service: Service
   readonly #registry: Registry
 
-  constructor(registry: Registry, workerEntry: URL) {
+  constructor(registry: Registry, workerEntry: URL, clock: Clock = systemClock) {
     this.#registry = registry
     const write = (record: LogRecord): void => void this.records.push(record)
     this.service = new Service({
       registry,
-      clock: systemClock,
+      clock,
       logs: new LogSource('debug', write),
       writeLog: write,
       telemetry: this.telemetry,

@@ -1,5 +1,6 @@
 import { createServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import { FakeClock } from '../fakes/clock.ts'
 import { collected, fakeRegistry } from '../fakes/components.ts'
 import type { GraphSketch } from '../fakes/graph_spec.ts'
 import { ServiceRun, sendLines, until } from '../fakes/service_run.ts'
@@ -8,8 +9,8 @@ const WORKER = new URL('../fakes/ingest_worker.ts', import.meta.url)
 const RECEIVER = 'receivers.fake_lines'
 
 const runs: ServiceRun[] = []
-function newRun(): ServiceRun {
-  const run = new ServiceRun(fakeRegistry, WORKER)
+function newRun(clock?: FakeClock): ServiceRun {
+  const run = new ServiceRun(fakeRegistry, WORKER, clock)
   runs.push(run)
   return run
 }
@@ -72,6 +73,7 @@ describe('a worker that dies', () => {
     await sendEverywhere(port, LINES)
     await sendLines(port, [{ do: deed }, { rows: [] }])
     await until('the restart is counted', () => run.telemetry.value('meshscope_worker_restarts', { reason }) === 1)
+    expect(run.telemetry.value('last_words')).toBe(deed === 'exit' ? 3 : 0)
     await until('all workers are up again', () => run.service.view.isReady())
     expect(await read()).toEqual({ gone: 1, 'a 200 0': 32, 'b 503 0': 16 })
     await sendEverywhere(port, LINES)
@@ -80,6 +82,33 @@ describe('a worker that dies', () => {
     expect(run.records.some(({ message }) => message === 'ingest worker started again')).toBe(true)
   })
 })
+
+test('a worker that stands still is reported, then ended and started again', async () => {
+  const clock = new FakeClock()
+  const run = newRun(clock)
+  await run.start(counting(1))
+  const port = run.port(RECEIVER)
+  await sendLines(port, LINES)
+  const workers = () => run.service.view.components().filter(({ kind }) => kind === 'worker')
+  clock.advance(9000)
+  expect(workers().map(({ status }) => status.kind)).toEqual(['ok'])
+  const cut = sendLines(port, [{ do: 'hang' }])
+  await until('the worker stands still', () => run.telemetry.value('meshscope_workers_running') === 1 && isStill(clock, run))
+  expect(workers()[0]?.status).toMatchObject({ kind: 'recoverable_error', error: expect.stringContaining('does not respond since') })
+  clock.advance(30_000)
+  await until('the restart is counted', () => run.telemetry.value('meshscope_worker_restarts', { reason: 'stalled' }) === 1)
+  await cut
+  clock.advance(100)
+  await until('it is up again', () => run.service.view.isReady())
+  await sendLines(port, LINES)
+  expect(await read()).toEqual({ gone: 1, 'a 200 0': 4, 'b 503 0': 2 })
+})
+
+/** Lets the supervisor look once a second, for eleven seconds of its clock, in no time: a worker that beats is not still. */
+function isStill(clock: FakeClock, run: ServiceRun): boolean {
+  clock.advance(1000)
+  return run.service.view.components().some(({ kind, status }) => kind === 'worker' && status.kind !== 'ok')
+}
 
 describe('two pipelines on one receiver', () => {
   test.for([0, 2])('do not see each other’s changes, with %i threads', async (threads) => {
