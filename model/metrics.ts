@@ -56,7 +56,7 @@ export interface FamilyPoints {
   readonly exemplar?: (i: number) => Exemplar | undefined
   /**
    * Set when the batch lists every live series of its producer: a series of the same producer and family that is
-   * missing has ended. Without it the points are news about single series.
+   * missing has ended, and no two of them have the same attributes. Without it the points are news about single series.
    */
   readonly producer?: object
 }

@@ -84,8 +84,6 @@ export function valueText(value: AttributeValue | undefined): string {
 export interface KeyPlan {
   /** By label name, sorted. `values` are the places of the attributes whose values it takes. */
   readonly labels: readonly { readonly open: string; readonly values: readonly number[] }[]
-  /** True when two keys become one label, so that different attributes may give equal labels. */
-  readonly joins: boolean
   /** True when a label has the name `__name__`, which belongs to the metric itself. */
   readonly hasMetricName: boolean
   /** True when a label has the name `le`, which belongs to histograms. */
@@ -108,7 +106,6 @@ export function keyPlan(keys: readonly string[], taken: ReadonlySet<string>): Ke
   const sorted = [...byName].sort(([a], [b]) => (a < b ? -1 : 1))
   return {
     labels: sorted.map(([name, values]) => ({ open: `${name}="`, values })),
-    joins: sorted.some(([, values]) => values.length > 1),
     hasMetricName: byName.has('__name__'),
     hasBound: byName.has('le'),
   }
@@ -159,8 +156,6 @@ export class LabelArena {
   readonly taken: ReadonlySet<string>
   /** Series rendered so far, from the first on. */
   count = 0
-  /** True while every series has the same keys and none of them are joined: then equal labels mean equal attributes. */
-  isUniform = true
   at: Int32Array
   /** Bytes of a series' labels; -1 when they cannot be rendered. */
   length: Int32Array
@@ -168,6 +163,11 @@ export class LabelArena {
   #used = CHUNK_BYTES
   readonly #plans = new Map<readonly string[], KeyPlan>()
   #keys: readonly string[] | undefined
+  #hasSeveralKeys = false
+  #hasEmptyValues = false
+  #isAmbiguous = false
+  /** Label name → the attribute key it stands for. */
+  readonly #keyOfName = new Map<string, string>()
   #before: LabelArena | undefined
   #cursor = 0
 
@@ -180,11 +180,16 @@ export class LabelArena {
     this.length = new Int32Array(Math.max(16, series.length))
   }
 
+  /** True when equal labels mean equal attributes, so that a producer's series cannot have the labels of another one of its. */
+  get isUniform(): boolean {
+    return !this.#isAmbiguous && !(this.#hasEmptyValues && this.#hasSeveralKeys)
+  }
+
   plan(attributes: AttributeSet): KeyPlan {
     let plan = this.#plans.get(attributes.keys)
     if (plan === undefined) {
       // Producers that make a list of keys per series would fill the map; theirs are planned anew.
-      if (this.#plans.size >= 64) this.#plans.clear()
+      if (this.#plans.size >= 1024) this.#plans.clear()
       plan = keyPlan(attributes.keys, this.taken)
       this.#plans.set(attributes.keys, plan)
     }
@@ -238,9 +243,15 @@ export class LabelArena {
   }
 
   #noteKeys(attributes: AttributeSet): void {
-    if (isOverflow(attributes)) return
-    this.#keys ??= attributes.keys
-    if (attributes.keys !== this.#keys || this.plan(attributes).joins) this.isUniform = false
+    if (attributes.values.includes('')) this.#hasEmptyValues = true
+    if (attributes.keys === this.#keys || isOverflow(attributes)) return
+    if (this.#keys !== undefined) this.#hasSeveralKeys = true
+    this.#keys = attributes.keys
+    for (const { open, values } of this.plan(attributes).labels) {
+      const key = attributes.keys[values[0] as number] as string
+      if (values.length > 1 || (this.#keyOfName.get(open) ?? key) !== key) this.#isAmbiguous = true
+      this.#keyOfName.set(open, key)
+    }
   }
 
   /** Position of the next byte over all chunks. */

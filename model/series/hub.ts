@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { ByteInterner } from '../../lib/intern.ts'
 import { TimeSlices } from '../../lib/time_slices.ts'
 import { AttributeSet, type Resource, type Scope } from '../attributes.ts'
@@ -36,6 +37,9 @@ export interface SeriesHubStats {
 
 const Kind = { additive: 0, monotonic: 1, gauge: 2 } as const
 
+/** Milliseconds to wait for a writer that was suspended in the middle of a row. */
+const BUSY_ATTEMPTS_MAX = 25
+
 /** What belongs to rounding when sums of several workers are added in another order than before. */
 const ROUNDING = 1e-9
 
@@ -65,6 +69,7 @@ export class SeriesHub {
   #sinceMs: number
   #sweptMs: number
   #expired = 0
+  readonly #presentKeys = new Map<string, readonly string[]>()
   readonly #row: Float64Array
   readonly #sum: Float64Array
   readonly #tuple: Int32Array
@@ -207,7 +212,11 @@ export class SeriesHub {
     const values = Array.from(tuple, (text) => this.#interner.text(text))
     if (this.#settings.isEmptyAbsent !== true) return new AttributeSet(labels, values)
     const isPresent = (_: string, i: number): boolean => values[i] !== ''
-    return new AttributeSet(labels.filter(isPresent), values.filter(isPresent))
+    const pattern = values.map((value) => (value === '' ? '0' : '1')).join('')
+    // Consumers plan by lists of keys: series with the same attributes share one.
+    const keys = this.#presentKeys.get(pattern) ?? labels.filter(isPresent)
+    this.#presentKeys.set(pattern, keys)
+    return new AttributeSet(keys, values.filter(isPresent))
   }
 
   #link(shard: ShardReader, row: number, index: number): void {
@@ -259,10 +268,18 @@ export class SeriesHub {
       for (const shard of shards) {
         const row = shard.rowOf[index]
         if (row === undefined || row === 0) continue
-        shard.read(row, this.#row)
+        if (!shard.read(row, this.#row)) await this.#readLater(shard, row)
         newestMs = this.#addRow(shard.lastUpdatedMs, newestMs)
       }
       this.#store(index, newestMs)
+    }
+  }
+
+  /** The writer was suspended in the middle of a row: gives it time to go on, then takes the row as it is. */
+  async #readLater(shard: ShardReader, row: number): Promise<void> {
+    for (let attempt = 0; attempt < BUSY_ATTEMPTS_MAX; attempt++) {
+      await setTimeout(1)
+      if (shard.read(row, this.#row)) return
     }
   }
 
@@ -273,7 +290,7 @@ export class SeriesHub {
     if (this.#table.dirty[index] === 0 && !rows.some(({ shard, row }) => shard.hasChanged(row))) return
     let newestMs = this.#startSum(index)
     for (const [i, { shard, row }] of rows.entries()) {
-      shard.read(row, this.#row)
+      if (!shard.read(row, this.#row)) await this.#readLater(shard, row)
       newestMs = this.#addRow(shard.lastUpdatedMs, newestMs)
       if ((i & 31) === 31 && slices.isOver) await slices.next()
     }
