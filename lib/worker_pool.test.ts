@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { autoThreads, canSharePorts, siblingModule, threadEnd, WorkerPool } from './worker_pool.ts'
+import { autoThreads, siblingModule, threadEnd, WorkerPool } from './worker_pool.ts'
 
 const pool = (code: string, heapMibMax = 0): WorkerPool<unknown> =>
   new WorkerPool({ entry: new URL(`./testdata/${code}.mjs`, import.meta.url), threads: 1, heapMibMax })
@@ -11,11 +11,6 @@ test.for([
   { cores: 64, threads: 4 },
 ])('auto is $threads threads on $cores cores', ({ cores, threads }) => {
   expect(autoThreads(cores)).toBe(threads)
-})
-
-test('ports are shared where the kernel spreads connections', () => {
-  expect(canSharePorts('linux')).toBe(true)
-  expect(canSharePorts('darwin')).toBe(false)
 })
 
 test('a module beside another has its extension', () => {

@@ -23,14 +23,6 @@ export function autoThreads(cores: number = availableParallelism()): number {
   return Math.max(1, Math.min(cores, AUTO_THREADS_MAX))
 }
 
-/**
- * True where several listeners may be bound to one port and the kernel spreads connections over them
- * (`SO_REUSEPORT` with load balancing).
- */
-export function canSharePorts(platform: NodeJS.Platform = process.platform): boolean {
-  return platform === 'linux' || platform === 'freebsd' || platform === 'sunos' || platform === 'aix'
-}
-
 /** The module `name` beside the module `base`, in the source tree (`.ts`) as in the built one (`.js`). */
 export function siblingModule(base: string, name: string): URL {
   return new URL(`./${name}${base.endsWith('.ts') ? '.ts' : '.js'}`, base)

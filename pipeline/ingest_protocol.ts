@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Status } from '../component/component.ts'
 import type { GraphSpec } from '../component/spec.ts'
-import type { LogRecord } from '../telemetry/logger.ts'
+import type { LogRecord } from '../telemetry/log_source.ts'
 import type { SlotMessage } from '../telemetry/slots.ts'
 
 /** Cells of the Int32Array that a worker shares with the main thread to show that it is alive. */

@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Registry } from '../component/spec.ts'
 import { systemClock } from '../lib/clock.ts'
-import { LogSource } from '../telemetry/logger.ts'
+import { LogSource } from '../telemetry/log_source.ts'
 import { SlotTelemetry } from '../telemetry/slots.ts'
 import { BEAT_INTERVAL_MS, Beat, type FromWorker, type IngestTask, START_REQUEST, type ToWorker } from './ingest_protocol.ts'
 import { IngestReplica } from './ingest_replica.ts'

@@ -4,7 +4,7 @@ import type { Clock } from '../../component/component.ts'
 import type { Registry } from '../../component/spec.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { Service } from '../../pipeline/service.ts'
-import { type LogRecord, LogSource } from '../../telemetry/logger.ts'
+import { type LogRecord, LogSource } from '../../telemetry/log_source.ts'
 import { OwnTelemetry } from '../../telemetry/own_telemetry.ts'
 import { type GraphSketch, graphSpec } from './graph_spec.ts'
 

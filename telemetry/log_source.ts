@@ -1,9 +1,9 @@
-import { type Logger as Pino, pino } from 'pino'
 import type { LogFields, Logger } from '../component/component.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
+/** Higher is more serious. */
+export const LEVEL_RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
 
 /** One line of the daemon's log, as plain data that may come from another thread. */
 export interface LogRecord {
@@ -15,17 +15,6 @@ export interface LogRecord {
   readonly message: string
   readonly fields: Readonly<Record<string, unknown>>
   readonly worker?: number
-}
-
-/** Where lines are written; `process.stderr` fits. */
-export interface LineStream {
-  write(text: string): unknown
-  readonly isTTY?: boolean
-}
-
-export interface LogOptions {
-  readonly level: LogLevel
-  readonly encoding: 'console' | 'json'
 }
 
 /**
@@ -45,7 +34,7 @@ export class LogSource {
 
   for(address: string): Logger {
     const write = (level: LogLevel, fields: LogFields, message: string): void => {
-      if (RANK[level] < RANK[this.level]) return
+      if (LEVEL_RANK[level] < LEVEL_RANK[this.level]) return
       this.#sink({ level, timeMs: this.#now(), address, message, fields: plainFields(fields) })
     }
     return {
@@ -55,53 +44,6 @@ export class LogSource {
       error: (fields, message) => write('error', fields, message),
     }
   }
-}
-
-/** Writes log records as lines: JSON for machines (pino) or text for people. Both options may change while it runs. */
-export class LogWriter {
-  #options: LogOptions
-  readonly #stream: LineStream
-  readonly #json: Pino
-
-  constructor(options: LogOptions, stream: LineStream = process.stderr) {
-    this.#options = options
-    this.#stream = stream
-    this.#json = pino(
-      { level: 'debug', base: null, timestamp: false, messageKey: 'message', formatters: { level: (label) => ({ level: label }) } },
-      { write: (line: string) => void stream.write(line) },
-    )
-  }
-
-  set options(options: LogOptions) {
-    this.#options = options
-  }
-
-  write(record: LogRecord): void {
-    if (RANK[record.level] < RANK[this.#options.level]) return
-    if (this.#options.encoding === 'console') {
-      this.#stream.write(consoleLine(record, this.#stream.isTTY === true))
-      return
-    }
-    const worker = record.worker === undefined ? {} : { worker: record.worker }
-    this.#json[record.level]({ time: new Date(record.timeMs).toISOString(), component: record.address, ...worker, ...record.fields }, record.message)
-  }
-}
-
-const COLOR: Readonly<Record<LogLevel, string>> = { debug: '\u001b[2m', info: '\u001b[32m', warn: '\u001b[33m', error: '\u001b[31m' }
-const RESET = '\u001b[0m'
-
-/** A record as a line for people: time, level, component, message, `key=value` fields. */
-export function consoleLine(record: LogRecord, hasColor: boolean): string {
-  const level = record.level.toUpperCase().padEnd(5)
-  const place = record.worker === undefined ? record.address : `${record.address} [worker ${record.worker}]`
-  let line = `${new Date(record.timeMs).toISOString()}  ${hasColor ? `${COLOR[record.level]}${level}${RESET}` : level}  ${place}  ${record.message}`
-  for (const [key, value] of Object.entries(record.fields)) if (value !== undefined) line += `  ${key}=${valueText(value)}`
-  return `${line}\n`
-}
-
-function valueText(value: unknown): string {
-  if (typeof value === 'string') return /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)
-  return JSON.stringify(value) ?? String(value)
 }
 
 const DEPTH_MAX = 4

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { type LogRecord, LogSource, LogWriter } from './logger.ts'
+import { type LogRecord, LogSource } from './log_source.ts'
+import { LogWriter } from './log_writer.ts'
 
 class Lines {
   text = ''
@@ -71,18 +72,16 @@ test('fields are made plain, so that they can cross threads', () => {
     () => 5,
   )
   source.for('a').debug({}, 'not shown')
-  source
-    .for('a')
-    .error(
-      {
-        error: new Error('outer', { cause: new Error('inner') }),
-        big: 3n,
-        call: () => 1,
-        bytes: new Uint8Array(3),
-        deep: { a: { b: { c: { d: { e: 1 } } } } },
-      },
-      'shown',
-    )
+  source.for('a').error(
+    {
+      error: new Error('outer', { cause: new Error('inner') }),
+      big: 3n,
+      call: () => 1,
+      bytes: new Uint8Array(3),
+      deep: { a: { b: { c: { d: { e: 1 } } } } },
+    },
+    'shown',
+  )
   expect(records).toHaveLength(1)
   expect(structuredClone(records[0])).toMatchObject({
     timeMs: 5,
