@@ -1,10 +1,12 @@
 import type { Registry } from '../../component/spec.ts'
 import { meshMetricsConnector } from '../../connectors/mesh_metrics/factory.ts'
+import { debugExporter } from '../../exporters/debug/factory.ts'
+import { fileExporter } from '../../exporters/file/factory.ts'
 import { prometheusExporter } from '../../exporters/prometheus/factory.ts'
 import { healthCheckExtension } from '../../extensions/health_check/factory.ts'
 import { meshProcessor } from '../../processors/mesh/factory.ts'
 
 /** Every component that is built in. To add one: write its folder, and its factory here. */
 export const registry: Registry = {
-  factories: [meshProcessor, meshMetricsConnector, prometheusExporter, healthCheckExtension],
+  factories: [meshProcessor, meshMetricsConnector, prometheusExporter, debugExporter, fileExporter, healthCheckExtension],
 }
