@@ -5,8 +5,9 @@ import { fileExporter } from '../../exporters/file/factory.ts'
 import { prometheusExporter } from '../../exporters/prometheus/factory.ts'
 import { healthCheckExtension } from '../../extensions/health_check/factory.ts'
 import { meshProcessor } from '../../processors/mesh/factory.ts'
+import { envoyAlsReceiver } from '../../receivers/envoyals/factory.ts'
 
 /** Every component that is built in. To add one: write its folder, and its factory here. */
 export const registry: Registry = {
-  factories: [meshProcessor, meshMetricsConnector, prometheusExporter, debugExporter, fileExporter, healthCheckExtension],
+  factories: [envoyAlsReceiver, meshProcessor, meshMetricsConnector, debugExporter, fileExporter, prometheusExporter, healthCheckExtension],
 }
