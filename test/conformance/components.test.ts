@@ -120,7 +120,7 @@ describe('a component', () => {
     const readme = join(import.meta.dirname, '../..', SECTION[factory.kind], factory.type, 'README.md')
     expect(existsSync(readme)).toBe(true)
     const text = readFileSync(readme, 'utf8')
-    expect(text).toContain(`# ${factory.type}`)
+    expect(text).toMatch(new RegExp(`^# .*${factory.type}`))
     expect(text).toContain('```yaml\n')
     for (const marker of ['<!-- settings -->', '<!-- /settings -->']) expect(text).toContain(marker)
   })
