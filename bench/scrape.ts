@@ -10,7 +10,7 @@ import { startMeasured } from './daemon_process.ts'
 /** Lines that one label tuple takes in the text format: a counter and three histograms of 20 buckets, sum and count. */
 const LINES_PER_TUPLE = 1 + 3 * 22
 const SCRAPES = 5
-const LOOP_DELAY = 'meshscope_event_loop_delay_seconds{quantile="1"'
+const LOOP_DELAY = 'meshscope_event_loop_delay_seconds{statistic="max"'
 
 const { values } = parseArgs({
   options: { series: { type: 'string', default: '100000' }, threads: { type: 'string', default: '2' }, rate: { type: 'string', default: '20000' } },

@@ -62,7 +62,7 @@ test('tells about the process under the names of the Collector', async () => {
   for (const name of ['otelcol_process_uptime', 'otelcol_process_cpu_seconds', 'otelcol_process_memory_rss', 'otelcol_process_runtime_heap_alloc_bytes']) {
     expect(page).toMatch(new RegExp(`^${name} [0-9.e+]+$`, 'm'))
   }
-  expect(page).toMatch(/^meshscope_event_loop_delay_seconds\{quantile="1"\} /m)
+  expect(page).toMatch(/^meshscope_event_loop_delay_seconds\{statistic="max"\} /m)
 })
 
 test('says that its address is in use', async () => {

@@ -23,19 +23,23 @@ const delay: InstrumentSpec = {
   description: 'How late the event loop of the main thread ran, 99th percentile and maximum since the last look.',
   unit: 's',
   type: 'gauge',
-  labels: { quantile: '0.99 or 1' },
+  labels: { statistic: 'p99 or max' },
 }
+
+/** How often the loop is watched. The histogram holds the times between two looks, so this is taken off again. */
+const LOOP_WATCH_MS = 20
 
 /** The metrics about the process itself. */
 export const PROCESS_METRICS: readonly InstrumentSpec[] = [uptime, cpu, rss, heap, system, delay]
 
 /** Adds the metrics about the process itself; they are read when the page is asked for. Returns what ends that. */
 export function observeProcess(telemetry: OwnTelemetry): () => void {
-  const loop = monitorEventLoopDelay({ resolution: 20 })
+  const loop = monitorEventLoopDelay({ resolution: LOOP_WATCH_MS })
   loop.enable()
-  const p99 = (): number => loop.percentile(99) / 1e9
+  const late = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e9 - LOOP_WATCH_MS / 1000)
+  const p99 = (): number => late(loop.percentile(99))
   const max = (): number => {
-    const seconds = loop.max / 1e9
+    const seconds = late(loop.max)
     loop.reset()
     return seconds
   }
@@ -45,8 +49,8 @@ export function observeProcess(telemetry: OwnTelemetry): () => void {
     telemetry.observe(rss, {}, () => process.memoryUsage.rss()),
     telemetry.observe(heap, {}, () => getHeapStatistics().used_heap_size),
     telemetry.observe(system, {}, () => getHeapStatistics().total_heap_size + process.memoryUsage().arrayBuffers),
-    telemetry.observe(delay, { quantile: '0.99' }, p99),
-    telemetry.observe(delay, { quantile: '1' }, max),
+    telemetry.observe(delay, { statistic: 'p99' }, p99),
+    telemetry.observe(delay, { statistic: 'max' }, max),
   ]
   return () => {
     for (const end of ends) end()

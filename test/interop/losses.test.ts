@@ -6,7 +6,7 @@ import { type RunningEnvoy, startEnvoy } from './envoy.ts'
 import { imbalances, ledgerOf } from './ledger.ts'
 import { loadSourceConfig } from './mesh.ts'
 import { suite } from './suite.ts'
-import { settled, until } from './waiting.ts'
+import { settled } from './waiting.ts'
 
 const CLIENTS = 4
 const PER_SECOND = 10_000
@@ -95,20 +95,28 @@ suite('losses', ['envoy', 'h2load'], (paths) => {
     expect(await arrived(pair.daemon, PER_SECOND * 3)).toBe(PER_SECOND * 3)
   })
 
-  test('what Envoy sends to a server that is away is a loss it does not admit: a gap between its count and ours', async () => {
+  test('what Envoy sends to a server that is away is mostly a loss it does not admit: a gap between its count and ours', async () => {
     const pair = await start()
     await load(pair.envoy, 1000)
     await arrived(pair.daemon, 1000)
     const { ports } = pair.daemon
     await pair.daemon.stop('SIGKILL')
     await load(pair.envoy, PER_SECOND)
-    // Envoy counts as flushed what it could not deliver.
-    await until('the flush into nothing', async () => ((await pair.envoy.stats('grpc_entries_flushed'))[FLUSHED] ?? 0) >= PER_SECOND + 1000)
+    // Envoy counts as written and flushed what it could not deliver.
+    const stats = await settled(
+      () => pair.envoy.stats('access_logs|upstream_cx_connect_fail'),
+      (now) => now[FLUSHED] === now[WRITTEN],
+    )
+    const [written, dropped] = [stats[WRITTEN] ?? 0, stats[DROPPED] ?? 0]
+    expect(stats[FLUSHED]).toBe(written)
+    expect(written + dropped).toBe(PER_SECOND + 1000)
+    expect(stats['cluster.als.upstream_cx_connect_fail']).toBeGreaterThan(0)
     daemon = await startDaemon({ ports })
     await load(pair.envoy, 1000)
     expect(await arrived(daemon, 1000)).toBe(1000)
-    const stats = await pair.envoy.stats('logs_|upstream_cx_connect_fail')
-    expect(stats).toMatchObject({ [WRITTEN]: PER_SECOND + 2000, [DROPPED]: 0 })
-    expect(stats['cluster.als.upstream_cx_connect_fail']).toBeGreaterThan(0)
+    // The first daemon had 1000 of them; the rest is the gap, and nothing of it comes later.
+    const hidden = written - 1000
+    expect(hidden).toBeGreaterThan(PER_SECOND / 2)
+    console.log(`server away: ${PER_SECOND} entries sent, ${dropped} dropped by Envoy as it says, ${hidden} lost without a word`)
   })
 })
