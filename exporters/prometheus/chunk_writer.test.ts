@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CHUNK_BYTES, ChunkWriter, NUMBER_BYTES_MAX } from './chunk_writer.ts'
+import { CHUNK_BYTES, ChunkPool, ChunkWriter, NUMBER_BYTES_MAX } from './chunk_writer.ts'
 
 function written(write: (writer: ChunkWriter) => void): string {
-  const writer = new ChunkWriter()
+  const writer = new ChunkWriter(new ChunkPool())
   write(writer)
   return writer.take().toString('latin1')
 }
@@ -50,12 +50,23 @@ describe('ChunkWriter', () => {
   })
 
   it('makes room for what is larger than a chunk once it is empty', () => {
-    const writer = new ChunkWriter()
+    const writer = new ChunkWriter(new ChunkPool())
     writer.byte(65)
     expect(writer.hasRoom(CHUNK_BYTES)).toBe(false)
     writer.take()
     expect(writer.hasRoom(CHUNK_BYTES * 2)).toBe(true)
     writer.copy(Buffer.alloc(CHUNK_BYTES * 2, 66))
     expect(writer.take().length).toBe(CHUNK_BYTES * 2)
+  })
+})
+
+describe('ChunkPool', () => {
+  it('gives out again what it got back, and nothing of another size', () => {
+    const pool = new ChunkPool()
+    const chunk = pool.take()
+    pool.give(chunk.subarray(0, 10))
+    pool.give(Buffer.allocUnsafeSlow(CHUNK_BYTES * 2))
+    expect(pool.take().buffer).toBe(chunk.buffer)
+    expect(pool.take().length).toBe(CHUNK_BYTES)
   })
 })

@@ -12,15 +12,39 @@ const BILLION = 1_000_000_000
 /** Two digits each of 0–99. */
 const DIGITS = Buffer.from(Array.from({ length: 100 }, (_, n) => String(n).padStart(2, '0')).join(''), 'latin1')
 
+/** Chunks that wait to be used again. Fresh ones for every scrape would have the garbage collector stop the thread. */
+const POOLED_MAX = 16
+
+/** Hands out buffers of `CHUNK_BYTES` and takes them back. */
+export class ChunkPool {
+  readonly #free: Buffer[] = []
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES)
+  }
+
+  /** Takes back a chunk, or a part from its beginning, that nobody reads any more. */
+  give(chunk: Buffer): void {
+    if (chunk.buffer.byteLength === CHUNK_BYTES && this.#free.length < POOLED_MAX) this.#free.push(Buffer.from(chunk.buffer))
+  }
+}
+
 /** A buffer that is filled with text and numbers; the caller looks after the room. */
 export class ChunkWriter {
-  bytes: Buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
+  bytes: Buffer
   used = 0
+  readonly #pool: ChunkPool
+
+  constructor(pool: ChunkPool) {
+    this.#pool = pool
+    this.bytes = pool.take()
+  }
 
   /** Makes sure that `count` bytes fit. Call `take` first when something is in it and it has no room. */
   hasRoom(count: number): boolean {
     if (this.used + count <= this.bytes.length) return true
     if (this.used > 0) return false
+    this.#pool.give(this.bytes)
     this.bytes = Buffer.allocUnsafeSlow(count)
     return true
   }
@@ -28,7 +52,7 @@ export class ChunkWriter {
   /** Hands over what was written; the writer goes on in a fresh buffer. */
   take(): Buffer {
     const taken = this.bytes.subarray(0, this.used)
-    this.bytes = Buffer.allocUnsafeSlow(CHUNK_BYTES)
+    this.bytes = this.#pool.take()
     this.used = 0
     return taken
   }

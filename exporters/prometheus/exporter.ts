@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { finished } from 'node:stream/promises'
 import type { Host, Settings, ShutdownOptions } from '../../component/component.ts'
 import type { ConsumerSet } from '../../component/consumer.ts'
 import type { ExporterMain } from '../../component/factory.ts'
@@ -10,6 +9,7 @@ import { durationMs } from '../../lib/duration.ts'
 import { TimeSlices } from '../../lib/time_slices.ts'
 import type { Metrics } from '../../model/metrics.ts'
 import { Catalog } from './catalog.ts'
+import { ChunkPool } from './chunk_writer.ts'
 import type { PrometheusConfig } from './config.ts'
 import { IDENTITY } from './labels.ts'
 import { type Negotiated, negotiate, scrapeTimeoutMs } from './negotiate.ts'
@@ -68,6 +68,7 @@ export class PrometheusExporter implements ExporterMain {
   readonly #series: Gauge
   readonly #bodies = new Map<string, { readonly body: SharedBody; readonly begunMs: number }>()
   readonly #logged = new Set<string>()
+  readonly #pool = new ChunkPool()
   #host: Host | undefined
   #running = 0
   #stopTimer: (() => void) | undefined
@@ -154,11 +155,13 @@ export class PrometheusExporter implements ExporterMain {
     this.#running++
     try {
       const body = this.#body(chosen, scrapeTimeoutMs(textOf(request.headers['x-prometheus-scrape-timeout-seconds'])))
-      await pipeline(Readable.from(body.read(), { objectMode: false, highWaterMark: 256 << 10 }), response)
+      for await (const chunk of body.read()) await write(response, chunk)
+      response.end()
+      await finished(response)
       this.#count(chosen.format, 'ok')
       this.#counter(scrapeSeconds).add((this.#settings.clock.monotonic() - startedMs) / 1000)
     } catch (error) {
-      const isAborted = (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE' || response.socket?.destroyed === true
+      const isAborted = error instanceof ClientGone || (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE'
       this.#count(chosen.format, isAborted ? 'aborted' : 'failed')
       if (!isAborted) this.#settings.log.error({ error: error instanceof Error ? error.message : String(error) }, 'scrape failed')
       response.destroy()
@@ -174,7 +177,9 @@ export class PrometheusExporter implements ExporterMain {
     const nowMs = this.#settings.clock.monotonic()
     const known = this.#bodies.get(key)
     if (known?.body.isJoinable === true && nowMs - known.begunMs <= JOIN_MS) return known.body
-    const body = new SharedBody(isGzip ? gzip(this.#body({ format, isGzip: false }, timeoutMs).read()) : this.#produce(format, timeoutMs))
+    const body = isGzip
+      ? new SharedBody(gzip(this.#body({ format, isGzip: false }, timeoutMs).read()))
+      : new SharedBody(this.#produce(format, timeoutMs), (chunk) => this.#pool.give(chunk))
     this.#bodies.set(key, { body, begunMs: nowMs })
     return body
   }
@@ -183,7 +188,7 @@ export class PrometheusExporter implements ExporterMain {
     await this.#refresh(timeoutMs === undefined ? REFRESH_MS : timeoutMs * REFRESH_SHARE)
     const result: RenderResult = { series: 0, bytes: 0 }
     const served = await this.#catalog.serve(new TimeSlices())
-    yield* render(served, { ...this.#options, format }, result)
+    yield* render(served, { ...this.#options, format }, result, this.#pool)
     this.#series.set(result.series)
     this.#counter(scrapeBytes).add(result.bytes)
   }
@@ -244,6 +249,23 @@ function wildcard(pattern: string): RegExp {
 
 function textOf(header: string | string[] | undefined): string | undefined {
   return Array.isArray(header) ? header.join(',') : header
+}
+
+/** The client closed the connection, or took longer than the write timeout. */
+class ClientGone extends Error {}
+
+/** Hands a chunk to the connection and resolves when it is out of our hands. */
+function write(response: ServerResponse, chunk: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const gone = (): void => reject(new ClientGone())
+    if (response.destroyed) gone()
+    response.once('close', gone)
+    response.write(chunk, (error) => {
+      response.off('close', gone)
+      if (error == null) resolve()
+      else gone()
+    })
+  })
 }
 
 function answer(response: ServerResponse, status: number, text: string, type = 'text/plain'): void {

@@ -7,6 +7,7 @@ import { FakeClock } from '../../test/fakes/clock.ts'
 import { type ParsedExposition, parseExposition } from '../../test/fakes/exposition.ts'
 import { familyPoints, metricFamily, metricsOf } from '../../test/fakes/metrics.ts'
 import { Catalog, type CatalogSettings } from './catalog.ts'
+import { ChunkPool } from './chunk_writer.ts'
 import type { Format } from './pieces.ts'
 import { keyOf } from './point_store.ts'
 import { type RenderOptions, render } from './render.ts'
@@ -42,7 +43,7 @@ class Bench {
   async text(format: Format = 'text'): Promise<string> {
     const chunks: Buffer[] = []
     const served = await this.catalog.serve(new TimeSlices())
-    for await (const chunk of render(served, { ...this.#options, format }, { series: 0, bytes: 0 })) chunks.push(chunk)
+    for await (const chunk of render(served, { ...this.#options, format }, { series: 0, bytes: 0 }, new ChunkPool())) chunks.push(chunk)
     return Buffer.concat(chunks).toString('utf8')
   }
 

@@ -1,7 +1,7 @@
 import { TimeSlices } from '../../lib/time_slices.ts'
 import { valuesPerPoint } from '../../model/metrics.ts'
 import type { Served, ServedFamily, ServedSource } from './catalog.ts'
-import { ChunkWriter, NUMBER_BYTES_MAX } from './chunk_writer.ts'
+import { type ChunkPool, ChunkWriter, NUMBER_BYTES_MAX } from './chunk_writer.ts'
 import { type Format, heading, type Line, type Pieces, pieces } from './pieces.ts'
 import { type Source, Verdict } from './source.ts'
 
@@ -29,11 +29,12 @@ const [SPACE, NEWLINE] = [32, 10]
 
 /**
  * Renders everything that is served, in chunks, and gives way to the event loop every few milliseconds. A series is
- * read and written in one go, so its lines agree with each other even when values change meanwhile.
+ * read and written in one go, so its lines agree with each other even when values change meanwhile. Chunks come from
+ * `pool`; the caller may give them back.
  */
-export async function* render(served: Served, options: RenderOptions, result: RenderResult): AsyncGenerator<Buffer, void, void> {
+export async function* render(served: Served, options: RenderOptions, result: RenderResult, pool: ChunkPool): AsyncGenerator<Buffer, void, void> {
   const slices = new TimeSlices()
-  const writer = new ChunkWriter()
+  const writer = new ChunkWriter(pool)
   const families = withTargets(served, options)
   for (const family of families) {
     const rows = renderFamily(writer, family, served.cutoffMs, options, result)
@@ -47,6 +48,7 @@ export async function* render(served: Served, options: RenderOptions, result: Re
   if (!writer.hasRoom(last.length)) yield take(writer, result)
   writer.copy(last)
   if (writer.used > 0) yield take(writer, result)
+  pool.give(writer.bytes)
 }
 
 function take(writer: ChunkWriter, result: RenderResult): Buffer {

@@ -1,8 +1,7 @@
-import { pipeline, Readable } from 'node:stream'
 import { constants, createGzip } from 'node:zlib'
 
 /** Bodies up to this size are kept whole while they are being sent, so that a client may join until the end. */
-const JOINABLE_BYTES_MAX = 8 << 20
+const JOINABLE_BYTES_MAX = 2 << 20
 
 /**
  * A body that is produced once and read by several clients at their own pace. It is produced as fast as the fastest of
@@ -10,16 +9,20 @@ const JOINABLE_BYTES_MAX = 8 << 20
  */
 export class SharedBody {
   readonly #source: AsyncGenerator<Buffer, void, void>
+  readonly #recycle: ((chunk: Buffer) => void) | undefined
   readonly #chunks: (Buffer | undefined)[] = []
-  readonly #readers = new Set<{ at: number }>()
+  readonly #readers = new Set<{ finished: number }>()
   #released = 0
   #bytes = 0
   #isDone = false
+  #isLeft = false
   #failure: { readonly error: unknown } | undefined
   #pull: Promise<void> | undefined
 
-  constructor(source: AsyncGenerator<Buffer, void, void>) {
+  /** `recycle` gets chunks that nobody reads any more, unless a client left in the middle of one. */
+  constructor(source: AsyncGenerator<Buffer, void, void>, recycle?: (chunk: Buffer) => void) {
     this.#source = source
+    this.#recycle = recycle
   }
 
   /** True when another client can still get all of it. */
@@ -27,28 +30,41 @@ export class SharedBody {
     return this.#released === 0 && !this.#isDone && this.#failure === undefined
   }
 
-  /** The chunks from the first on. Ending the iteration early is how a client leaves. */
+  /**
+   * The chunks from the first on. A chunk may be used until the next one is asked for. Ending the iteration early is how
+   * a client leaves.
+   */
   async *read(): AsyncGenerator<Buffer, void, void> {
-    const reader = { at: 0 }
+    const reader = { finished: 0 }
     this.#readers.add(reader)
+    let isComplete = false
     try {
       for (;;) {
-        while (reader.at >= this.#chunks.length) {
+        while (reader.finished >= this.#chunks.length) {
           if (this.#failure !== undefined) throw this.#failure.error
-          if (this.#isDone) return
+          if (this.#isDone) {
+            isComplete = true
+            return
+          }
           await this.#produce()
         }
-        const chunk = this.#chunks[reader.at++] as Buffer
-        this.#release()
-        yield chunk
+        yield this.#chunks[reader.finished] as Buffer
+        reader.finished++
+        if (this.#bytes > JOINABLE_BYTES_MAX) this.#release()
       }
     } finally {
       this.#readers.delete(reader)
-      if (this.#readers.size === 0 && !this.#isDone) {
-        this.#isDone = true
-        await this.#source.return()
-      }
+      if (!isComplete) this.#isLeft = true
+      if (this.#readers.size === 0) await this.#close()
     }
+  }
+
+  async #close(): Promise<void> {
+    if (!this.#isDone) {
+      this.#isDone = true
+      await this.#source.return()
+    }
+    this.#release()
   }
 
   #produce(): Promise<void> {
@@ -69,18 +85,34 @@ export class SharedBody {
     return this.#pull
   }
 
+  /** Lets go of the chunks that all readers are through with. */
   #release(): void {
-    if (this.#bytes <= JOINABLE_BYTES_MAX) return
-    let slowest = Number.POSITIVE_INFINITY
-    for (const { at } of this.#readers) slowest = Math.min(slowest, at)
-    while (this.#released < slowest) this.#chunks[this.#released++] = undefined
+    let finished = this.#chunks.length
+    for (const reader of this.#readers) finished = Math.min(finished, reader.finished)
+    while (this.#released < finished) {
+      const chunk = this.#chunks[this.#released]
+      this.#chunks[this.#released++] = undefined
+      // The connection of a client that left may still be busy with its last chunk.
+      if (chunk !== undefined && !this.#isLeft) this.#recycle?.(chunk)
+    }
   }
 }
 
 /** Compresses in the thread pool, with the effort that costs least (level 1 is a third of level 6 at 3/4 of its ratio). */
 export async function* gzip(source: AsyncGenerator<Buffer, void, void>): AsyncGenerator<Buffer, void, void> {
   const zip = createGzip({ level: constants.Z_BEST_SPEED, chunkSize: 64 << 10 })
-  // Errors reach the reader through `zip`, which the pipeline destroys with them.
-  pipeline(Readable.from(source, { objectMode: false, highWaterMark: 256 << 10 }), zip, () => {})
-  for await (const chunk of zip) yield chunk as Buffer
+  const feed = async (): Promise<void> => {
+    for await (const chunk of source) {
+      await new Promise<void>((resolve, reject) => {
+        zip.write(chunk, (error) => (error == null ? resolve() : reject(error)))
+      })
+    }
+    zip.end()
+  }
+  feed().catch((error: Error) => zip.destroy(error))
+  try {
+    for await (const chunk of zip) yield chunk as Buffer
+  } finally {
+    zip.destroy()
+  }
 }
