@@ -1,8 +1,15 @@
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { Agent, get, type IncomingMessage } from 'node:http'
+import { get as getSecure } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
 import { FakeClock } from '../../test/fakes/clock.ts'
 import { FakeHost, FakeLogger } from '../../test/fakes/settings.ts'
+import { createAuthority } from '../../test/interop/certificates.ts'
 import { HttpServer, type HttpServerConfig, type HttpServerSettings } from './http_server.ts'
 
 const defaults: HttpServerConfig = {
@@ -105,4 +112,48 @@ describe('HttpServer', () => {
     await closed
     expect(await failed).toContain('fetch failed')
   })
+
+  describe('with TLS', () => {
+    const hasOpenssl = spawnSync('openssl', ['version']).status === 0
+    const tlsDefaults = { min_version: '1.2', max_version: '1.3', cipher_suites: [], curve_preferences: [], reload_interval: '1m' } as const
+
+    it.skipIf(!hasOpenssl)('wants a client certificate when it has an authority for them, and takes new certificates from the files', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'http-server-'))
+      try {
+        const authority = createAuthority('openssl', folder)
+        const [first, second, client] = ['first', 'second', 'client'].map((account) => authority.issue(account)) as [TlsFiles, TlsFiles, TlsFiles]
+        const files = { cert_file: join(folder, 'server.pem'), key_file: join(folder, 'server.key'), client_ca_file: first.authority }
+        const install = (from: TlsFiles): void => {
+          copyFileSync(from.cert, files.cert_file)
+          copyFileSync(from.key, files.key_file)
+        }
+        install(first)
+        const { port, clock } = await started((_, response) => void response.end('secret'), { tls: { ...tlsDefaults, ...files } })
+        expect(await identityOf(port, client)).toBe('URI:spiffe://cluster.local/ns/default/sa/first')
+        await expect(identityOf(port, { authority: client.authority })).rejects.toThrow()
+        install(second)
+        clock.advance(60_000)
+        expect(await identityOf(port, client)).toBe('URI:spiffe://cluster.local/ns/default/sa/second')
+      } finally {
+        rmSync(folder, { recursive: true })
+      }
+    })
+
+    it('says which file is missing', async () => {
+      const tls = { ...tlsDefaults, cert_file: '/nowhere/server.pem', key_file: '/nowhere/server.key' }
+      await expect(started((_, response) => void response.end(), { tls })).rejects.toThrow('cannot read tls.cert_file /nowhere/server.pem: no such file')
+    })
+  })
 })
+
+type TlsFiles = ReturnType<ReturnType<typeof createAuthority>['issue']>
+
+/** Asks for a page over TLS; resolves to the identity that the server showed. */
+async function identityOf(port: number, files: Partial<TlsFiles> & Pick<TlsFiles, 'authority'>): Promise<string | undefined> {
+  const pair = files.cert === undefined || files.key === undefined ? {} : { cert: readFileSync(files.cert), key: readFileSync(files.key) }
+  const request = getSecure({ host: '127.0.0.1', port, agent: false, ca: readFileSync(files.authority), checkServerIdentity: () => undefined, ...pair })
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  const identity = (response.socket as TLSSocket).getPeerCertificate().subjectaltname
+  await response.toArray()
+  return identity
+}

@@ -1,9 +1,10 @@
 import { createServer as createPlainServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createServer as createSecureServer, type ServerOptions as SecureOptions, type Server as SecureServer } from 'node:https'
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { durationMs } from '../../lib/duration.ts'
 import { type Endpoint, parseEndpoint } from '../../lib/endpoint.ts'
 import type { Clock, Host, Logger, ShutdownOptions } from '../component.ts'
+import { ServerTls, type TlsServerConfig, tlsServerSchema } from './tls.ts'
 
 /**
  * Settings of an HTTP listener, by the names and with the defaults of the Collector's `confighttp`; a component spreads
@@ -26,6 +27,7 @@ export const httpServerProperties = {
     default: {},
     description: 'Headers to add to every response.',
   },
+  tls: tlsServerSchema,
 } as const
 
 /** The checked values of `httpServerProperties`, and the address. */
@@ -38,20 +40,12 @@ export interface HttpServerConfig {
   readonly idle_timeout: string
   readonly keep_alives_enabled: boolean
   readonly response_headers: Readonly<Record<string, string>>
-}
-
-/** The server side of a TLS block, as the listener needs it. */
-export interface HttpServerTls {
-  /** Certificates and rules to begin with. */
-  readonly options: SecureOptions
-  /** Calls `apply` with new certificates whenever the files have changed, until the returned function is called. */
-  watch?(apply: (options: SecureOptions) => void): () => void
+  readonly tls?: TlsServerConfig
 }
 
 export interface HttpServerSettings {
   readonly log: Logger
   readonly clock: Clock
-  readonly tls?: HttpServerTls
   /** Answers one request. A rejection is answered with 500, or by cutting the connection when the answer has begun. */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
 }
@@ -89,20 +83,21 @@ export class HttpServer {
     })
   }
 
-  /** Opens the listener and tells `host`. Rejects with a sentence for the operator when the address cannot be had. */
+  /** Opens the listener and tells `host`. Rejects with a sentence for the operator when the address or the certificates cannot be had. */
   async start(host: Host): Promise<void> {
     this.#isClosing = false
     const { endpoint } = this.#config
     const address = parseEndpoint(endpoint)
     if (address === undefined) throw new Error(`BUG: endpoint ${JSON.stringify(endpoint)} passed the config check but is not host:port`)
     const port = address.port === 0 ? host.chosenPort(endpoint) : address.port
+    const tls = this.#config.tls === undefined ? undefined : new ServerTls(this.#config.tls, this.#settings)
     try {
-      await this.#open({ host: address.host, port }, host.sharesPorts)
+      await this.#open({ host: address.host, port }, host.sharesPorts, tls)
     } catch (error) {
       await this.#closeServers()
       throw new Error(`cannot listen on tcp ${endpoint}: ${reasonOf(error)}`, { cause: error })
     }
-    this.#unwatchTls = this.#settings.tls?.watch?.((options) => {
+    this.#unwatchTls = tls?.watch((options) => {
       for (const server of this.#servers) (server as SecureServer).setSecureContext(options)
     })
     for (const bound of this.addresses) host.listening({ configured: endpoint, ...bound })
@@ -127,11 +122,11 @@ export class HttpServer {
     options.signal.removeEventListener('abort', cut)
   }
 
-  async #open(endpoint: Endpoint, sharesPorts: boolean): Promise<void> {
+  async #open(endpoint: Endpoint, sharesPorts: boolean, tls: ServerTls | undefined): Promise<void> {
     const hosts = endpoint.host.toLowerCase() === 'localhost' ? ['127.0.0.1', '::1'] : [endpoint.host]
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.#openAll(hosts, endpoint.port, sharesPorts)
+        await this.#openAll(hosts, endpoint.port, { sharesPorts, tls })
         return
       } catch (error) {
         const isUnlucky = endpoint.port === 0 && codeOf(error) === 'EADDRINUSE' && attempt < PORT_ATTEMPTS
@@ -141,11 +136,11 @@ export class HttpServer {
     }
   }
 
-  async #openAll(hosts: readonly string[], configuredPort: number, sharesPorts: boolean): Promise<void> {
+  async #openAll(hosts: readonly string[], configuredPort: number, { sharesPorts, tls }: { sharesPorts: boolean; tls: ServerTls | undefined }): Promise<void> {
     let port = configuredPort
     let missing: unknown
     for (const host of hosts) {
-      const server = this.#create()
+      const server = this.#create(tls)
       try {
         await listen(server, { port, reusePort: sharesPorts, ...(host === '' ? {} : { host }) })
       } catch (error) {
@@ -160,8 +155,7 @@ export class HttpServer {
     if (this.#servers.length === 0) throw missing
   }
 
-  #create(): Server {
-    const { tls } = this.#settings
+  #create(tls: ServerTls | undefined): Server {
     const limits = {
       requestTimeout: durationMs(this.#config.read_timeout),
       headersTimeout: durationMs(this.#config.read_header_timeout),

@@ -1,5 +1,6 @@
 import { type ConfigOf, configSchema, type FieldProblem } from '../../component/config_schema.ts'
 import { httpServerProperties } from '../../component/kit/http_server.ts'
+import { checkTlsServer, type TlsServerConfig } from '../../component/kit/tls.ts'
 import { durationMs } from '../../lib/duration.ts'
 import { parseEndpoint } from '../../lib/endpoint.ts'
 
@@ -82,7 +83,12 @@ export const config = configSchema(
 
 export type PrometheusConfig = ConfigOf<typeof config>
 
-function check(checked: { readonly endpoint: string; readonly metric_expiration: string; readonly translation_strategy?: string }): readonly FieldProblem[] {
+function check(checked: {
+  readonly endpoint: string
+  readonly metric_expiration: string
+  readonly translation_strategy?: string
+  readonly tls?: TlsServerConfig
+}): readonly FieldProblem[] {
   const problems: FieldProblem[] = []
   if (parseEndpoint(checked.endpoint) === undefined) {
     problems.push({ path: ['endpoint'], problem: 'not an address', expected: 'host:port, such as localhost:8889', found: checked.endpoint })
@@ -99,5 +105,5 @@ function check(checked: { readonly endpoint: string; readonly metric_expiration:
       hint: 'leave translation_strategy out for the default',
     })
   }
-  return problems
+  return [...problems, ...checkTlsServer(checked.tls, ['tls'])]
 }
