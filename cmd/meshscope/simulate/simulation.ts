@@ -187,7 +187,7 @@ function newClient(endpoint: string): Client {
     // Streams of one connection must not end up on another's socket.
     'grpc.use_local_subchannel_pool': 1,
     'grpc.initial_reconnect_backoff_ms': 100,
-    'grpc.max_reconnect_backoff_ms': 5_000,
+    'grpc.max_reconnect_backoff_ms': 2_000,
     'grpc.max_send_message_length': -1,
     'grpc.enable_http_proxy': 0,
   })
