@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Registry } from '../component/spec.ts'
 import { fakeRegistry, fakeStamp } from '../test/fakes/components.ts'
 import { type GraphSketch, graphSpec } from '../test/fakes/graph_spec.ts'
-import { type GraphPlan, planGraph, planProblems, type SidePlan } from './plan.ts'
+import { type GraphPlan, planGraph, type SidePlan } from './plan.ts'
 
 const registry: Registry = { factories: [...fakeRegistry.factories, { ...fakeStamp, type: 'fake_main_stamp', runs: 'main' }] }
 const plan = (sketch: GraphSketch): GraphPlan => planGraph(graphSpec(sketch, registry), registry)
@@ -112,8 +112,13 @@ test('all that cannot run in ingest workers is told at once', () => {
     exporters: { fake_main_sink: {} },
     pipelines: [['logs', ['fake_lines'], ['fake_main_stamp'], ['fake_main_sink']]],
   }
-  expect(planProblems(graphSpec(sketch, registry), registry).map(({ address }) => address)).toEqual(['exporters.fake_main_sink', 'processors.fake_main_stamp'])
-  expect(planProblems(graphSpec({ ...sketch, threads: 0 }, registry), registry)).toEqual([])
+  expect(() => plan(sketch)).toThrow(
+    [
+      'exporters.fake_main_sink: cannot run in ingest workers, where "logs" runs; set service.workers.threads: 0 or take it out of that pipeline',
+      'processors.fake_main_stamp: cannot run in ingest workers, where "logs" runs; set service.workers.threads: 0 or take it out of that pipeline',
+    ].join('\n'),
+  )
+  expect(wires(plan({ ...sketch, threads: 0 }).ingest)).toHaveLength(2)
 })
 
 test('a component that the registry does not have is a bug', () => {

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js'
 import { afterEach, describe, expect, test } from 'vitest'
 import { registry } from '../../cmd/meshscope/components.ts'
@@ -26,16 +29,16 @@ afterEach(async () => {
   await Promise.all(runs.splice(0).map((run) => run.stop()))
 })
 
-async function started(threads: number): Promise<ServiceRun> {
+async function started(threads: number, spec: GraphSpec = specOf(threads)): Promise<ServiceRun> {
   const run = new ServiceRun(registry, WORKER)
   runs.push(run)
-  await run.service.start(specOf(threads))
+  await run.service.start(spec)
   return run
 }
 
-function specOf(threads: number, mesh: Readonly<Record<string, unknown>> = {}): GraphSpec {
+function specOf(threads: number, { mesh = {}, envoyals = {} }: { readonly mesh?: object; readonly envoyals?: object } = {}): GraphSpec {
   const text = JSON.stringify({
-    receivers: { envoyals: { endpoint: '127.0.0.1:0', max_recv_msg_size_mib: 1 } },
+    receivers: { envoyals: { endpoint: '127.0.0.1:0', max_recv_msg_size_mib: 1, ...envoyals } },
     processors: { mesh },
     connectors: { mesh_metrics: {} },
     exporters: { prometheus: { endpoint: '127.0.0.1:0' } },
@@ -55,8 +58,8 @@ function specOf(threads: number, mesh: Readonly<Record<string, unknown>> = {}): 
 }
 
 /** Sends messages on a stream (and a connection) of its own; resolves to the status that the server ends it with. */
-function sendStream(port: number, messages: readonly Uint8Array[]): Promise<status> {
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 })
+function sendStream(target: number | string, messages: readonly Uint8Array[]): Promise<status> {
+  const client = new Client(typeof target === 'string' ? target : `127.0.0.1:${target}`, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 })
   const pass = (bytes: Buffer): Buffer => bytes
   return new Promise((resolve) => {
     const call = client.makeClientStreamRequest(METHOD, pass, pass, new Metadata(), (error) => {
@@ -96,7 +99,7 @@ describe.skipIf(!hasCaptures)('captures of a real Envoy', () => {
   })
 })
 
-test.for([0, 2])('a reload in the middle of a stream loses no entry and no series, with %i threads', async (threads) => {
+test.for([0, 2])('a reload in the middle of a stream, and one that moves the ingest side, lose no entry and no series, with %i threads', async (threads) => {
   const run = await started(threads)
   const port = run.port('receivers.envoyals')
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 })
@@ -106,16 +109,29 @@ test.for([0, 2])('a reload in the middle of a stream loses no entry and no serie
   const good = Buffer.from(httpMessage([GOOD, GOOD, GOOD]))
   call.write(good)
   await until('the first entries are counted', () => ledgerOf(run).accepted === 3)
-  await run.service.reload(specOf(threads, { edges_max: 1000 }))
+  await run.service.reload(specOf(threads, { mesh: { edges_max: 1000 } }))
   call.write(good)
   call.end()
   expect(await ended.promise).toBe(status.OK)
   client.close()
+  await run.service.reload(specOf(threads === 0 ? 1 : 0, { mesh: { edges_max: 1000 } }))
   expect(await sendStream(port, [good])).toBe(status.OK)
   const requests = (await scrape(run)).filter((line) => line.startsWith('istio_requests_total'))
   expect(requests).toHaveLength(1)
   expect(requests[0]).toMatch(/ 9$/)
   expect(ledgerOf(run)).toMatchObject({ received: 9, accepted: 9, gap: 0 })
+})
+
+test('a unix socket, which threads cannot share, is served by one of them', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'meshscope-chain-'))
+  const endpoint = join(folder, 'als.sock')
+  const run = await started(2, specOf(2, { envoyals: { transport: 'unix', endpoint } }))
+  expect(await sendStream(`unix:${endpoint}`, [httpMessage([GOOD, GOOD])])).toBe(status.OK)
+  expect(ledgerOf(run)).toMatchObject({ received: 2, accepted: 2, gap: 0 })
+  expect(run.service.view.components().filter(({ kind }) => kind === 'receiver')).toHaveLength(1)
+  expect(run.service.view.isReady()).toBe(true)
+  await run.stop()
+  rmSync(folder, { recursive: true, force: true })
 })
 
 interface Ledger {
