@@ -98,6 +98,13 @@ export function planGraph(spec: GraphSpec, registry: Registry): GraphPlan {
   return plan
 }
 
+/** The problems that `planGraph` would throw; empty when the graph can be built. */
+export function planProblems(spec: GraphSpec, registry: Registry): readonly PlanProblem[] {
+  const planner = new Planner(spec, new FactoryTable(registry))
+  planner.plan()
+  return planner.problems
+}
+
 interface MutableNode extends Omit<PlanNode, 'outputs' | 'rank'> {
   readonly outputs: { [S in Signal]?: PlanInput[] }
   rank: number

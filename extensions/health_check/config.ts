@@ -1,5 +1,6 @@
 import { type ConfigOf, configSchema, type FieldProblem } from '../../component/config_schema.ts'
 import { httpServerProperties } from '../../component/kit/http_server.ts'
+import { checkTlsServer } from '../../component/kit/tls.ts'
 
 /** Settings of the extension; `endpoint` and `path` are the Collector's. */
 export const config = configSchema(
@@ -12,10 +13,12 @@ export const config = configSchema(
       ...httpServerProperties,
     },
   },
-  (checked): FieldProblem[] =>
-    FIXED_PATHS.includes(checked.path)
+  (checked): FieldProblem[] => [
+    ...(FIXED_PATHS.includes(checked.path)
       ? [{ path: ['path'], problem: 'path is taken', expected: `a path other than ${FIXED_PATHS.join(' and ')}`, found: checked.path }]
-      : [],
+      : []),
+    ...checkTlsServer(checked.tls, ['tls']),
+  ],
 )
 
 /** Paths that probes may rely on whatever the config says. */

@@ -99,3 +99,8 @@ test('the path of a probe cannot be taken', () => {
   expect(healthCheckExtension.config.check?.({ ...config, path: '/livez' })).toMatchObject([{ path: ['path'], problem: 'path is taken' }])
   expect(healthCheckExtension.config.check?.(config)).toEqual([])
 })
+
+test('a certificate without its key is a config problem', () => {
+  const tls = { cert_file: 'cert.pem', min_version: '1.2', max_version: '1.3', cipher_suites: [], curve_preferences: [], reload_interval: '1m' } as const
+  expect(healthCheckExtension.config.check?.({ ...config, tls })?.map(({ path }) => path[0])).toContain('tls')
+})
