@@ -24,6 +24,7 @@ export class ByteInterner {
   #offsets: Int32Array
   #lengths: Int32Array
   #hashes: Int32Array
+  /** Id and hash, side by side: a look-up mostly needs one cache line of it. */
   #slots: Int32Array
   #mask: number
   #count = 1
@@ -38,7 +39,7 @@ export class ByteInterner {
     this.#offsets = new Int32Array(1024)
     this.#lengths = new Int32Array(1024)
     this.#hashes = new Int32Array(1024)
-    this.#slots = new Int32Array(4096)
+    this.#slots = new Int32Array(8192)
     this.#mask = 4095
   }
 
@@ -63,20 +64,16 @@ export class ByteInterner {
 
   /**
    * The id of `bytes[start, end)`; `view` is a DataView over the same memory with offset 0 at `bytes[0]`.
-   *
-   * `guess` is an id of this epoch that may well be the answer, such as that of the same field one entry before: when
-   * it is, nothing needs to be hashed.
    */
-  intern(bytes: Uint8Array, view: DataView, start: number, end: number, guess = 0): number {
+  intern(bytes: Uint8Array, view: DataView, start: number, end: number): number {
     const length = end - start
     if (length === 0) return 0
-    if (this.#lengths[guess] === length && this.#equals(view, bytes, start, end, this.#offsets[guess] as number)) return guess
     const hash = this.#hash(view, bytes, start, end)
     let slot = hash & this.#mask
     for (;;) {
-      const id = this.#slots[slot] as number
+      const id = this.#slots[slot * 2] as number
       if (id === 0) return this.#add(bytes, start, end, hash, slot)
-      if (this.#hashes[id] === hash && this.#lengths[id] === length && this.#equals(view, bytes, start, end, this.#offsets[id] as number)) return id
+      if (this.#slots[slot * 2 + 1] === hash && this.#lengths[id] === length && this.#equals(view, bytes, start, end, this.#offsets[id] as number)) return id
       slot = (slot + 1) & this.#mask
     }
   }
@@ -103,12 +100,18 @@ export class ByteInterner {
     if (start > last) {
       for (let at = start; at < end; at++) h = Math.imul(h ^ (bytes[at] as number), 0x85ebca6b)
     } else {
-      for (let at = start; at < last; at += 4) {
+      let g = h ^ 0x5bd1e995
+      let at = start
+      for (const pairs = end - 8; at < pairs; at += 8) {
         h = Math.imul(h ^ view.getInt32(at, true), 0x9e3779b1)
-        h ^= h >>> 15
+        g = Math.imul(g ^ view.getInt32(at + 4, true), 0x85ebca6b)
+        h = (h << 13) | (h >>> 19)
+        g = (g << 15) | (g >>> 17)
       }
+      if (at < last) h = Math.imul(h ^ view.getInt32(at, true), 0x9e3779b1)
+      h ^= h >>> 15
       // The last word overlaps the one before it unless the length is a multiple of four.
-      h = Math.imul(h ^ view.getInt32(last, true), 0x85ebca6b)
+      h = Math.imul(h ^ g ^ view.getInt32(last, true), 0x85ebca6b)
     }
     h ^= h >>> 13
     h = Math.imul(h, 0xc2b2ae35)
@@ -136,7 +139,8 @@ export class ByteInterner {
     this.#lengths[id] = length
     this.#hashes[id] = hash
     this.#arenaUsed += length
-    this.#slots[slot] = id
+    this.#slots[slot * 2] = id
+    this.#slots[slot * 2 + 1] = hash
     if (this.#count * 2 > this.#mask) this.#rehash()
     return id
   }
@@ -157,11 +161,12 @@ export class ByteInterner {
 
   #rehash(): void {
     const slots = new Int32Array(this.#slots.length * 2)
-    const mask = slots.length - 1
+    const mask = slots.length / 2 - 1
     for (let id = 1; id < this.#count; id++) {
       let slot = (this.#hashes[id] as number) & mask
-      while (slots[slot] !== 0) slot = (slot + 1) & mask
-      slots[slot] = id
+      while (slots[slot * 2] !== 0) slot = (slot + 1) & mask
+      slots[slot * 2] = id
+      slots[slot * 2 + 1] = this.#hashes[id] as number
     }
     this.#slots = slots
     this.#mask = mask

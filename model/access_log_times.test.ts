@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest'
 import { ByteInterner } from '../lib/intern.ts'
-import { requestOverheadNs, responseOverheadNs, serverLatencyNs, upstreamLatencyNs } from './access_log_times.ts'
-import { AccessLogs } from './access_logs.ts'
+import { ProtobufWriter } from '../lib/protobuf/writer.ts'
+import { type AccessLogTimes, readTimes, requestOverheadNs, responseOverheadNs, serverLatencyNs, upstreamLatencyNs } from './access_log_times.ts'
+import { AccessLogs, EntryKind } from './access_logs.ts'
 
 const TIMES = {
   lastRx: 80_000,
   firstUpstreamTx: 900_000,
+  lastUpstreamTx: 950_000,
   firstUpstreamRx: 1_010_000_000,
   lastUpstreamRx: 1_010_500_000,
   firstDownstreamTx: 1_010_200_000,
@@ -14,10 +16,32 @@ const TIMES = {
 }
 
 function times(changes: Partial<typeof TIMES>): readonly number[] {
+  const all = { ...TIMES, ...changes }
   const logs = new AccessLogs(new ByteInterner())
-  for (const [column, ns] of Object.entries({ ...TIMES, ...changes })) logs[column as keyof typeof TIMES][0] = ns
-  return [serverLatencyNs(logs, 0), upstreamLatencyNs(logs, 0), requestOverheadNs(logs, 0), responseOverheadNs(logs, 0)]
+  logs.duration[0] = all.duration
+  logs.lastDownstreamTx[0] = all.lastDownstreamTx
+  const read: AccessLogTimes = all
+  return [serverLatencyNs(logs, 0), upstreamLatencyNs(read), requestOverheadNs(read), responseOverheadNs(read)]
 }
+
+test('reads the times of an entry from its bytes', () => {
+  const writer = new ProtobufWriter()
+  const names = ['lastRx', 'firstUpstreamTx', 'lastUpstreamTx', 'firstUpstreamRx', 'lastUpstreamRx', 'firstDownstreamTx'] as const
+  writer.message(1, () => {
+    for (const [i, name] of names.entries()) {
+      writer.message(6 + i, () => {
+        writer.varint(1, Math.floor(TIMES[name] / 1e9))
+        writer.varint(2, TIMES[name] % 1e9)
+      })
+    }
+  })
+  const logs = new AccessLogs(new ByteInterner())
+  logs.message = writer.finish()
+  logs.kind[0] = EntryKind.http
+  logs.entryEnd[0] = logs.message.length
+  const { duration: _, ...expected } = TIMES
+  expect(readTimes(logs, 0)).toEqual({ ...expected, lastDownstreamTx: Number.NaN })
+})
 
 test.for([
   { name: 'all times', changes: {}, expected: [1_010_900_000, 1_009_600_000, 820_000, 200_000] },

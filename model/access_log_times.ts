@@ -1,4 +1,62 @@
+import { WireFields } from '../lib/wire_fields.ts'
 import type { AccessLogs } from './access_logs.ts'
+
+/** The times of one entry, in nanoseconds since its `start_time`; NaN when absent. Names as in `AccessLogCommon`. */
+export interface AccessLogTimes {
+  readonly lastRx: number
+  readonly firstUpstreamTx: number
+  readonly lastUpstreamTx: number
+  readonly firstUpstreamRx: number
+  readonly lastUpstreamRx: number
+  readonly firstDownstreamTx: number
+  readonly lastDownstreamTx: number
+}
+
+/** `AccessLogCommon` fields 6 to 12. */
+const FIELDS: readonly (keyof AccessLogTimes)[] = [
+  'lastRx',
+  'firstUpstreamTx',
+  'lastUpstreamTx',
+  'firstUpstreamRx',
+  'lastUpstreamRx',
+  'firstDownstreamTx',
+  'lastDownstreamTx',
+]
+
+/**
+ * Reads the times of row `i` from the entry's own bytes. Only exports and analyses need them, so they have no columns:
+ * decoding them for every entry would cost a tenth of all decoding. Never throws; malformed times are absent.
+ */
+export function readTimes(logs: AccessLogs, i: number): AccessLogTimes {
+  const times = Object.fromEntries(FIELDS.map((name) => [name, Number.NaN])) as Record<keyof AccessLogTimes, number>
+  const entry = new WireFields(logs.message, logs.entryAt[i], logs.entryEnd[i])
+  while (entry.next()) {
+    if (entry.field !== 1) continue
+    const common = entry.message()
+    while (common.next()) {
+      const name = FIELDS[common.field - 6]
+      if (name !== undefined && common.wire === 2) times[name] = durationNs(common.message(), times[name])
+    }
+  }
+  return times
+}
+
+/** A `google.protobuf.Duration`, merged into what came before as protobuf does with a field that comes twice. */
+function durationNs(duration: WireFields, before: number): number {
+  let seconds = Number.isNaN(before) ? 0 : Math.trunc(before / 1e9)
+  let nanos = Number.isNaN(before) ? 0 : before - seconds * 1e9
+  while (duration.next()) {
+    if (duration.wire !== 0) continue
+    const value = Number(BigInt.asIntN(64, varint(duration.payload())))
+    if (duration.field === 1) seconds = value
+    else if (duration.field === 2) nanos = value | 0
+  }
+  return seconds * 1e9 + nanos
+}
+
+function varint(bytes: Uint8Array): bigint {
+  return bytes.reduceRight((value, byte) => (value << 7n) | BigInt(byte & 127), 0n)
+}
 
 /**
  * How long the proxy took to serve the request or connection, in nanoseconds: `duration`, else the time of the last
@@ -10,21 +68,21 @@ export function serverLatencyNs(logs: AccessLogs, i: number): number {
 }
 
 /** From the first byte to the upstream to the last byte from it, in nanoseconds; NaN when unknown or negative. */
-export function upstreamLatencyNs(logs: AccessLogs, i: number): number {
-  return positive((logs.lastUpstreamRx[i] as number) - (logs.firstUpstreamTx[i] as number))
+export function upstreamLatencyNs(times: AccessLogTimes): number {
+  return positive(times.lastUpstreamRx - times.firstUpstreamTx)
 }
 
 /**
  * What the proxy added to the request: from its last byte received to the first byte sent upstream, in nanoseconds.
  * NaN when unknown, and when the proxy streamed: it then sends before it has received everything.
  */
-export function requestOverheadNs(logs: AccessLogs, i: number): number {
-  return positive((logs.firstUpstreamTx[i] as number) - (logs.lastRx[i] as number))
+export function requestOverheadNs(times: AccessLogTimes): number {
+  return positive(times.firstUpstreamTx - times.lastRx)
 }
 
 /** What the proxy added to the response: from the first upstream byte to the first byte to the client; NaN when unknown or negative. */
-export function responseOverheadNs(logs: AccessLogs, i: number): number {
-  return positive((logs.firstDownstreamTx[i] as number) - (logs.firstUpstreamRx[i] as number))
+export function responseOverheadNs(times: AccessLogTimes): number {
+  return positive(times.firstDownstreamTx - times.firstUpstreamRx)
 }
 
 function positive(ns: number): number {

@@ -5,7 +5,7 @@ import { AccessLogs } from './access_logs.ts'
 test('starts with every cell at the value that means absent', () => {
   const logs = new AccessLogs(new ByteInterner())
   expect(logs.duration[63]).toBeNaN()
-  expect(logs.upstreamWireReceived[0]).toBeNaN()
+  expect(logs.downstreamWireReceived[0]).toBeNaN()
   expect(logs.grpcResponseMessages[63]).toBe(-1)
   expect(logs.grpcStatus[63]).toBe(-1)
   expect(logs.requestBodyBytes[63]).toBe(0)

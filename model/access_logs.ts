@@ -69,20 +69,7 @@ export interface StreamOrigin {
 const CAPACITY = 64
 
 /** Columns in which NaN means "absent". */
-const NAN_COLUMNS = [
-  'lastRx',
-  'firstUpstreamTx',
-  'lastUpstreamTx',
-  'firstUpstreamRx',
-  'lastUpstreamRx',
-  'firstDownstreamTx',
-  'lastDownstreamTx',
-  'duration',
-  'downstreamWireSent',
-  'downstreamWireReceived',
-  'upstreamWireSent',
-  'upstreamWireReceived',
-] as const
+const NAN_COLUMNS = ['lastDownstreamTx', 'duration', 'downstreamWireSent', 'downstreamWireReceived'] as const
 
 /** Wide columns in which -1 means "absent"; `grpcStatus` is the narrow one. */
 const MINUS_ONE_COLUMNS = ['grpcRequestMessages', 'grpcResponseMessages'] as const
@@ -93,7 +80,7 @@ const MINUS_ONE_COLUMNS = ['grpcRequestMessages', 'grpcResponseMessages'] as con
  * The receiver owns the columns and reuses them for the next message: they are valid until `consume` returns. Columns
  * of the `Int32Array` type that are called "interned" hold ids of `strings`; 0 is the empty string and "absent".
  * Numbers that were not in the entry are 0 unless the column says otherwise. Everything that has no column can be read
- * from the entry's own bytes, `message[entryAt[i], entryEnd[i])`.
+ * from the entry's own bytes, `message[entryAt[i], entryEnd[i])`: see `readEntry` and `readTimes`.
  */
 export class AccessLogs {
   readonly signal = 'logs'
@@ -134,8 +121,6 @@ export class AccessLogs {
   authority = new Int32Array(CAPACITY)
   /** Interned. */
   scheme = new Int32Array(CAPACITY)
-  /** Interned; the text of `response_code_details`. */
-  codeDetails = new Int32Array(CAPACITY)
   /** Interned; not empty when the downstream TLS handshake failed. */
   downstreamFailure = new Int32Array(CAPACITY)
   /** Interned; `upstream_transport_failure_reason`. */
@@ -154,9 +139,6 @@ export class AccessLogs {
   upstreamRemote = new Int32Array(CAPACITY)
   upstreamRemotePort = new Int32Array(CAPACITY)
   upstreamRemoteKind = new Uint8Array(CAPACITY)
-  upstreamLocal = new Int32Array(CAPACITY)
-  upstreamLocalPort = new Int32Array(CAPACITY)
-  upstreamLocalKind = new Uint8Array(CAPACITY)
 
   /** Interned bytes of the `google.protobuf.Any` under the best of the known peer keys; 0 when none was logged. */
   upstreamPeer = new Int32Array(CAPACITY)
@@ -182,13 +164,7 @@ export class AccessLogs {
   /** Whole seconds of `start_time` since the epoch, and the nanoseconds within that second. */
   startSeconds = new Float64Array(CAPACITY)
   startNanos = new Int32Array(CAPACITY)
-  /** Nanoseconds since `start_time`; NaN when absent. */
-  lastRx = new Float64Array(CAPACITY)
-  firstUpstreamTx = new Float64Array(CAPACITY)
-  lastUpstreamTx = new Float64Array(CAPACITY)
-  firstUpstreamRx = new Float64Array(CAPACITY)
-  lastUpstreamRx = new Float64Array(CAPACITY)
-  firstDownstreamTx = new Float64Array(CAPACITY)
+  /** Nanoseconds since `start_time`; NaN when absent. The other times of an entry: `readTimes`. */
   lastDownstreamTx = new Float64Array(CAPACITY)
   duration = new Float64Array(CAPACITY)
 
@@ -199,8 +175,6 @@ export class AccessLogs {
   /** Wire bytes; NaN when absent (Envoy omits 0). */
   downstreamWireSent = new Float64Array(CAPACITY)
   downstreamWireReceived = new Float64Array(CAPACITY)
-  upstreamWireSent = new Float64Array(CAPACITY)
-  upstreamWireReceived = new Float64Array(CAPACITY)
   /** TCP `connection_properties`. */
   tcpReceived = new Float64Array(CAPACITY)
   tcpSent = new Float64Array(CAPACITY)

@@ -1,5 +1,6 @@
 import { shortVarint, skipValue, varintEnd, varintLow, varintUnsigned } from '../../lib/protobuf/wire.ts'
 import { type AccessLogs, EntryKind, LogType } from '../../model/access_logs.ts'
+import { expectedCommon } from './decode_expected.ts'
 import { decodeRequest, decodeResponse } from './decode_http.ts'
 import { decodeCustomTag, decodeFilterState } from './decode_maps.ts'
 import { decodeAddress, decodeDuration, decodeFlags, decodeStartTime, decodeTls } from './decode_parts.ts'
@@ -63,7 +64,9 @@ export function decodeEntry(s: DecodeState, kind: number, start: number, end: nu
 /** `AccessLogCommon`: most of what is known of an entry, and most of the time. */
 function decodeCommon(s: DecodeState, start: number, end: number): boolean {
   const { bytes: b, logs } = s
-  for (let p = start; p < end; ) {
+  const from = expectedCommon(s, start, end)
+  if (from < 0) return false
+  for (let p = from; p < end; ) {
     let tag = b[p++] as number
     if (tag > 127) {
       const high = p < end ? (b[p++] as number) : 128
@@ -124,24 +127,10 @@ function decodeCommonField(s: DecodeState, field: number, p: number, next: numbe
       return decodeTls(s, p, next)
     case 5:
       return decodeStartTime(s, p, next)
-    case 6:
-      return decodeDuration(s, p, next, logs.lastRx)
-    case 7:
-      return decodeDuration(s, p, next, logs.firstUpstreamTx)
-    case 8:
-      return decodeDuration(s, p, next, logs.lastUpstreamTx)
-    case 9:
-      return decodeDuration(s, p, next, logs.firstUpstreamRx)
-    case 10:
-      return decodeDuration(s, p, next, logs.lastUpstreamRx)
-    case 11:
-      return decodeDuration(s, p, next, logs.firstDownstreamTx)
     case 12:
       return decodeDuration(s, p, next, logs.lastDownstreamTx)
     case 13:
       return decodeAddress(s, p, next, logs.upstreamRemote, logs.upstreamRemotePort, logs.upstreamRemoteKind)
-    case 14:
-      return decodeAddress(s, p, next, logs.upstreamLocal, logs.upstreamLocalPort, logs.upstreamLocalKind)
     case 15:
       logs.upstreamCluster[s.row] = logs.strings.intern(s.bytes, s.view, p, next)
       return true
@@ -184,12 +173,6 @@ function decodeCommonNumber(logs: AccessLogs, row: number, field: number, value:
       break
     case 30:
       logs.downstreamWireReceived[row] = value
-      break
-    case 31:
-      logs.upstreamWireSent[row] = value
-      break
-    case 32:
-      logs.upstreamWireReceived[row] = value
       break
     case 33:
       logs.logType[row] = enumByte(low)

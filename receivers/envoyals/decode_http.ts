@@ -1,11 +1,12 @@
 import { shortVarint, skipValue, varintEnd, varintLow, varintUnsigned } from '../../lib/protobuf/wire.ts'
+import { expectedRequest } from './decode_expected.ts'
 import { decodeRequestHeader, decodeResponseHeader } from './decode_maps.ts'
 import { type DecodeState, enumByte, saturate } from './decode_state.ts'
 
 /** `HTTPRequestProperties` into the columns; false when malformed. */
 export function decodeRequest(s: DecodeState, start: number, end: number): boolean {
   const { bytes: b, logs, row, view } = s
-  for (let p = start; p < end; ) {
+  for (let p = expectedRequest(s, start, end); p < end; ) {
     let tag = b[p++] as number
     if (tag > 127) {
       tag = shortVarint(b, p - 1, end)
@@ -73,7 +74,7 @@ export function decodeRequest(s: DecodeState, start: number, end: number): boole
 
 /** `HTTPResponseProperties` into the columns; false when malformed. */
 export function decodeResponse(s: DecodeState, start: number, end: number): boolean {
-  const { bytes: b, logs, row, view } = s
+  const { bytes: b, logs, row } = s
   for (let p = start; p < end; ) {
     let tag = b[p++] as number
     if (tag > 127) {
@@ -100,9 +101,6 @@ export function decodeResponse(s: DecodeState, start: number, end: number): bool
           break
         case 5:
           if (!decodeResponseHeader(s, p, next, 2)) return false
-          break
-        case 6:
-          logs.codeDetails[row] = logs.strings.intern(b, view, p, next)
           break
         default:
       }

@@ -106,7 +106,7 @@ function hasBothKinds(message: Uint8Array): boolean {
 /** Explicit zeros are absent to the library; peers are compared by content, not by how their bytes were written. */
 function settled(row: Row): Row {
   const copy = { ...row }
-  for (const name of ['downstreamWireSent', 'downstreamWireReceived', 'upstreamWireSent', 'upstreamWireReceived']) if (copy[name] === 0) copy[name] = Number.NaN
+  for (const name of ['downstreamWireSent', 'downstreamWireReceived']) if (copy[name] === 0) copy[name] = Number.NaN
   for (const name of ['upstreamPeer', 'downstreamPeer', 'peerPrincipal', 'localPrincipal'])
     copy[name] = Buffer.from(own.any.encode(own.any.decode(Buffer.from(String(row[name]), 'hex'))).finish()).toString('hex')
   return copy

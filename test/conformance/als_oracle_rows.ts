@@ -1,4 +1,5 @@
 import type protobuf from 'protobufjs'
+import { readTimes } from '../../model/access_log_times.ts'
 import { type AccessLogs, EntryKind } from '../../model/access_logs.ts'
 import type { Plain } from './als_oracle.ts'
 
@@ -10,14 +11,12 @@ const TEXTS = [
   'routeName',
   'authority',
   'scheme',
-  'codeDetails',
   'downstreamFailure',
   'upstreamFailure',
   'downstreamRemote',
   'downstreamLocal',
   'directRemote',
   'upstreamRemote',
-  'upstreamLocal',
   'localSan',
   'peerSan',
   'sni',
@@ -41,19 +40,10 @@ const NUMBERS = [
   'directRemoteKind',
   'upstreamRemotePort',
   'upstreamRemoteKind',
-  'upstreamLocalPort',
-  'upstreamLocalKind',
   'tlsVersion',
   'certificates',
   'startSeconds',
   'startNanos',
-  'lastRx',
-  'firstUpstreamTx',
-  'lastUpstreamTx',
-  'firstUpstreamRx',
-  'lastUpstreamRx',
-  'firstDownstreamTx',
-  'lastDownstreamTx',
   'duration',
   'requestHeaderBytes',
   'requestBodyBytes',
@@ -61,8 +51,6 @@ const NUMBERS = [
   'responseBodyBytes',
   'downstreamWireSent',
   'downstreamWireReceived',
-  'upstreamWireSent',
-  'upstreamWireReceived',
   'tcpReceived',
   'tcpSent',
   'isGrpc',
@@ -78,6 +66,7 @@ export function actualRow(logs: AccessLogs, i: number): Row {
   for (const name of TEXTS) row[name] = logs.strings.text(logs[name][i] as number)
   for (const name of BYTES) row[name] = Buffer.from(logs.strings.bytes(logs[name][i] as number)).toString('hex')
   for (const name of NUMBERS) row[name] = logs[name][i] as number
+  Object.assign(row, readTimes(logs, i))
   row['streamId'] = logs.textAt(logs.streamIdAt[i] as number, logs.streamIdLength[i] as number)
   row['requestId'] = logs.textAt(logs.requestIdAt[i] as number, logs.requestIdLength[i] as number)
   row['path'] = logs.textAt(logs.pathAt[i] as number, logs.pathLength[i] as number)
@@ -205,14 +194,12 @@ export function expectedRow(
   row['routeName'] = common.text('route_name')
   row['authority'] = request.text('authority')
   row['scheme'] = request.text('scheme')
-  row['codeDetails'] = response.text('response_code_details')
   row['downstreamFailure'] = common.text('downstream_transport_failure_reason')
   row['upstreamFailure'] = common.text('upstream_transport_failure_reason')
   addressInto(row, 'downstreamRemote', common.get('downstream_remote_address'))
   addressInto(row, 'downstreamLocal', common.get('downstream_local_address'))
   addressInto(row, 'directRemote', common.get('downstream_direct_remote_address'))
   addressInto(row, 'upstreamRemote', common.get('upstream_remote_address'))
-  addressInto(row, 'upstreamLocal', common.get('upstream_local_address'))
   const tls = common.get('tls_properties')
   row['tlsVersion'] = clamp(tls.number('tls_version'))
   row['sni'] = tls.text('tls_sni_hostname')
@@ -239,8 +226,6 @@ export function expectedRow(
   row[isUpstreamLog ? 'requestBodyBytes' : 'responseBodyBytes'] = response.number('response_body_bytes')
   row['downstreamWireSent'] = common.number('downstream_wire_bytes_sent', Number.NaN)
   row['downstreamWireReceived'] = common.number('downstream_wire_bytes_received', Number.NaN)
-  row['upstreamWireSent'] = common.number('upstream_wire_bytes_sent', Number.NaN)
-  row['upstreamWireReceived'] = common.number('upstream_wire_bytes_received', Number.NaN)
   row['tcpReceived'] = tcp.number('received_bytes')
   row['tcpSent'] = tcp.number('sent_bytes')
   row['streamId'] = common.text('stream_id')

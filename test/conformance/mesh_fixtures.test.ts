@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { requestOverheadNs, responseOverheadNs, serverLatencyNs, upstreamLatencyNs } from '../../model/access_log_times.ts'
+import { readTimes, requestOverheadNs, responseOverheadNs, serverLatencyNs, upstreamLatencyNs } from '../../model/access_log_times.ts'
 import { type AccessLogs, EntryClass } from '../../model/access_logs.ts'
 import type { AddressIndex } from '../../model/address_index.ts'
 import type { Edge } from '../../model/edges.ts'
@@ -16,7 +16,8 @@ function analyseMessage(path: string, addresses?: AddressIndex): readonly Analys
   const rows: Analysed[] = []
   const collect = (logs: AccessLogs): void => {
     for (let i = 0; i < logs.length; i++) {
-      const timesNs = [serverLatencyNs(logs, i), upstreamLatencyNs(logs, i), requestOverheadNs(logs, i), responseOverheadNs(logs, i)]
+      const times = readTimes(logs, i)
+      const timesNs = [serverLatencyNs(logs, i), upstreamLatencyNs(times), requestOverheadNs(times), responseOverheadNs(times)]
       rows.push({ edge: edgeOf(logs, i), entryClass: logs.entryClass[i] as number, timesNs })
     }
   }
