@@ -29,6 +29,11 @@ export interface IntakeSettings {
 
 /** How long decoding may hold up the event loop before sockets are read again. */
 const SLICE_MS = 5
+/**
+ * The same for a backlog. A slice then lasts as long as the loop was away reading sockets, so that a flood leaves half of
+ * the time for decoding instead of being read only to be shed.
+ */
+const SLICE_MS_MAX = 100
 /** What a queued message costs beyond its bytes. */
 const OVERHEAD_BYTES = 96
 /** A trouble that goes on is logged no more often than this. */
@@ -54,6 +59,7 @@ export class Intake {
   #head = 0
   #queuedBytes = 0
   #sliceStart = 0
+  #sliceEnd = 0
   #isSliceOpen = false
   #lastLogMs = Number.NEGATIVE_INFINITY
   #whenEmpty: (() => void)[] = []
@@ -74,7 +80,7 @@ export class Intake {
     instruments.bytes.add(bytes.length)
     this.#openSlice()
     if (this.isEmpty && clock.monotonic() - this.#sliceStart < SLICE_MS) this.#decode(source, bytes, clock.now())
-    else this.#enqueue({ source, bytes: Uint8Array.from(bytes), receivedMs: clock.now() })
+    else this.#enqueue({ source, bytes: new Uint8Array(bytes), receivedMs: clock.now() })
   }
 
   /** Calls `source.drained` when all it pushed before is done with. */
@@ -106,11 +112,13 @@ export class Intake {
     if (this.isEmpty) return
     const { clock } = this.#settings
     this.#openSlice()
+    const sliceMs = Math.min(Math.max(SLICE_MS, this.#sliceStart - this.#sliceEnd), SLICE_MS_MAX)
     do {
       const { source, bytes, receivedMs } = this.#shift()
       if (bytes === undefined) source.drained()
       else this.#decode(source, bytes, receivedMs)
-    } while (!this.isEmpty && clock.monotonic() - this.#sliceStart < SLICE_MS)
+    } while (!this.isEmpty && clock.monotonic() - this.#sliceStart < sliceMs)
+    this.#sliceEnd = clock.monotonic()
     this.#afterShift()
   }
 
