@@ -44,7 +44,7 @@ export function entryMessages(shape: LoadShape): readonly Uint8Array[] {
 
 const OUTCOMES = [
   { code: 200, flag: 0, details: 'via_upstream' },
-  { code: 200, flag: 0, details: 'via_upstream' },
+  { code: 500, flag: 0, details: 'via_upstream' },
   { code: 404, flag: 0, details: 'via_upstream' },
   { code: 503, flag: 7, details: 'upstream_reset_before_response_started{connection_termination}' },
 ] as const

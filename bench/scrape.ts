@@ -23,8 +23,9 @@ const load = (seconds: number, rate: number): Promise<{ stdout: string }> => {
   return promisify(execFile)(process.execPath, all, { timeout: (seconds + 60) * 1000 })
 }
 console.log(`idle: ${daemon.rssMib().toFixed(0)} MiB`)
-// First every worker gets every series, then the scrapes are taken under a steady load.
-await load(4, 0)
+// First every worker gets every series, then the scrapes are taken under a steady load. A flood would fill queues and
+// show their memory instead of that of the series.
+await load(4, 60_000)
 console.log(`after filling ${tuples} label tuples in ${values.threads} workers: ${daemon.rssMib().toFixed(0)} MiB`)
 const steady = load(SCRAPES + 5, Number(values.rate))
 for (let i = 0; i < SCRAPES; i++) {
