@@ -104,7 +104,7 @@ function expectedCommonFrom24(s: DecodeState, start: number, end: number): numbe
   return p
 }
 
-/** `HTTPRequestProperties`, fields 1 to 9. Fields 6 to 8 have no columns. */
+/** `HTTPRequestProperties`, fields 1 to 12. Fields 6 to 8 have no columns. */
 export function expectedRequest(s: DecodeState, start: number, end: number): number {
   const { bytes: b, logs, row, view } = s
   const last = end - 2
@@ -133,6 +133,24 @@ export function expectedRequest(s: DecodeState, start: number, end: number): num
     logs.requestIdLength[row] = next - p - 2
     p = next
   }
+  if (p < last && b[p] === 88 && (next = small(s, p + 1, end, logs.requestHeaderBytes)) > 0) p = next
+  if (p < last && b[p] === 96 && (next = small(s, p + 1, end, logs.requestBodyBytes)) > 0) p = next
+  return p
+}
+
+/** `HTTPResponseProperties`, fields 1 to 3. */
+export function expectedResponse(s: DecodeState, start: number, end: number): number {
+  const { bytes: b, logs, row } = s
+  const last = end - 4
+  let p = start
+  let next = 0
+  // UInt32Value with a code from 128 to 16383.
+  if (p < last && b[p] === 10 && b[p + 1] === 3 && b[p + 2] === 8 && (b[p + 3] as number) > 127 && (b[p + 4] as number) < 128) {
+    logs.responseCode[row] = ((b[p + 3] as number) & 127) | ((b[p + 4] as number) << 7)
+    p += 5
+  }
+  if (p < last && b[p] === 16 && (next = small(s, p + 1, end, logs.responseHeaderBytes)) > 0) p = next
+  if (p < last && b[p] === 24 && (next = small(s, p + 1, end, logs.responseBodyBytes)) > 0) p = next
   return p
 }
 

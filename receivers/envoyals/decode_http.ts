@@ -1,5 +1,5 @@
 import { shortVarint, skipValue, varintEnd, varintLow, varintUnsigned } from '../../lib/protobuf/wire.ts'
-import { expectedRequest } from './decode_expected.ts'
+import { expectedRequest, expectedResponse } from './decode_expected.ts'
 import { decodeRequestHeader, decodeResponseHeader } from './decode_maps.ts'
 import { type DecodeState, enumByte, saturate } from './decode_state.ts'
 
@@ -75,7 +75,7 @@ export function decodeRequest(s: DecodeState, start: number, end: number): boole
 /** `HTTPResponseProperties` into the columns; false when malformed. */
 export function decodeResponse(s: DecodeState, start: number, end: number): boolean {
   const { bytes: b, logs, row } = s
-  for (let p = start; p < end; ) {
+  for (let p = expectedResponse(s, start, end); p < end; ) {
     let tag = b[p++] as number
     if (tag > 127) {
       tag = shortVarint(b, p - 1, end)
@@ -131,12 +131,6 @@ export function decodeResponse(s: DecodeState, start: number, end: number): bool
 /** `google.protobuf.UInt32Value`. */
 function responseCode(s: DecodeState, start: number, end: number): boolean {
   const b = s.bytes
-  const first = b[start + 1] as number
-  // Codes from 128 to 16383 in the only form that writers produce.
-  if (end - start === 3 && b[start] === 8 && first > 127 && (b[start + 2] as number) < 128) {
-    s.logs.responseCode[s.row] = (first & 127) | ((b[start + 2] as number) << 7)
-    return true
-  }
   for (let p = start; p < end; ) {
     const tag = shortVarint(b, p, end)
     if (tag < 0) return false

@@ -44,15 +44,18 @@ export class DecodeState {
   /** Finds key and value of a map entry whose values are strings or messages; false when it is malformed. */
   readMapEntry(start: number, end: number): boolean {
     const b = this.bytes
-    // Every writer puts the key first and the value second, both with short lengths; all else takes the slow way.
-    const keySize = end - start > 3 && b[start] === 10 ? (b[start + 1] as number) : 128
+    // Every writer puts the key first, with a short length, and the value second; all else takes the slow way.
+    const keySize = end - start > 4 && b[start] === 10 ? (b[start + 1] as number) : 128
     const keyEnd = start + 2 + keySize
     if (keySize < 128 && keyEnd + 2 <= end && b[keyEnd] === 18) {
-      const valueSize = b[keyEnd + 1] as number
-      if (valueSize < 128 && keyEnd + 2 + valueSize === end) {
+      const first = b[keyEnd + 1] as number
+      const second = keyEnd + 2 < end ? (b[keyEnd + 2] as number) : 128
+      const valueAt = first < 128 ? keyEnd + 2 : keyEnd + 3
+      const valueSize = first < 128 ? first : second < 128 ? (first & 127) | (second << 7) : -1
+      if (valueAt + valueSize === end && valueSize >= 0) {
         this.keyAt = start + 2
         this.keyEnd = keyEnd
-        this.valueAt = keyEnd + 2
+        this.valueAt = valueAt
         this.valueEnd = end
         return true
       }
