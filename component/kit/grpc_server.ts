@@ -131,7 +131,7 @@ export class GrpcListener {
     } catch (error) {
       await this.stopListening()
       this.#injector.destroy()
-      throw new Error(`cannot listen on ${transport} ${endpoint}: ${reasonOf(error)}`, { cause: error })
+      throw new Error(`cannot listen on ${transport} ${endpoint}: ${reasonOf(error, transport)}`, { cause: error })
     }
     this.#unwatchTls = this.#tls?.watch((options) => {
       for (const socket of this.#sockets) (socket as TlsServer).setSecureContext(options)
@@ -363,8 +363,10 @@ function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? ''
 }
 
-function reasonOf(error: unknown): string {
-  switch (codeOf(error)) {
+function reasonOf(error: unknown, transport: 'tcp' | 'unix'): string {
+  const code = codeOf(error)
+  if (transport === 'unix' && (code === 'EACCES' || code === 'ENOENT')) return 'its folder does not exist or cannot be written to'
+  switch (code) {
     case 'EADDRINUSE':
       return 'address in use; stop the other listener or change endpoint'
     case 'EACCES':
@@ -374,8 +376,6 @@ function reasonOf(error: unknown): string {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return 'the host name does not resolve; use an address of this machine, localhost, or 0.0.0.0 for all'
-    case 'ENOENT':
-      return 'the folder of the socket does not exist'
     default:
       return error instanceof Error ? error.message : String(error)
   }

@@ -151,19 +151,24 @@ export function countEntries(message: Uint8Array): number {
     const value = tag < 0 ? -1 : varintEnd(message, p, end)
     const next = value < 0 ? -1 : skipValue(message, value, end, tag)
     if (next < 0) return count
-    if (tag === HTTP_LOGS || tag === TCP_LOGS) count += countList(message, varintEnd(message, value, end), next)
+    if (tag === HTTP_LOGS || tag === TCP_LOGS) {
+      const found = countList(message, varintEnd(message, value, end), next)
+      if (found < 0) return count - found
+      count += found
+    }
     p = next
   }
   return count
 }
 
+/** Negative when the list breaks; the entry at which it does is in the number. */
 function countList(message: Uint8Array, start: number, end: number): number {
   let count = 0
   for (let p = start; p < end; ) {
     const tag = shortVarint(message, p, end)
     const value = tag < 0 ? -1 : varintEnd(message, p, end)
     const next = value < 0 ? -1 : skipValue(message, value, end, tag)
-    if (next < 0) return count + 1
+    if (next < 0) return -(count + 1)
     if (tag === LOG_ENTRY) count++
     p = next
   }

@@ -38,9 +38,9 @@ export class AlsClient {
     const to = path === undefined ? { host, port } : { path }
     const socket = tls === undefined ? connectSocket(to) : connectTls({ ...to, ALPNProtocols: ['h2'], ...tls })
     return new Promise((resolve, reject) => {
-      socket.once('error', reject)
+      // A server that dislikes the client's certificate says so after the handshake has succeeded here.
+      socket.on('error', reject)
       socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
-        socket.off('error', reject)
         const session = connect(tls === undefined ? 'http://als' : 'https://als', { createConnection: () => socket })
         const client = new AlsClient(session)
         session.once('remoteSettings', () => resolve(client))
