@@ -64,9 +64,9 @@ export function decodeEntry(s: DecodeState, kind: number, start: number, end: nu
 /** `AccessLogCommon`: most of what is known of an entry, and most of the time. */
 function decodeCommon(s: DecodeState, start: number, end: number): boolean {
   const { bytes: b, logs } = s
-  const from = expectedCommon(s, start, end)
-  if (from < 0) return false
-  for (let p = from; p < end; ) {
+  const stopped = expectedCommon(s, start, end)
+  if (stopped < 0) return false
+  for (let p = stopped; p < end; ) {
     let tag = b[p++] as number
     if (tag > 127) {
       const high = p < end ? (b[p++] as number) : 128

@@ -185,7 +185,7 @@ function nanos(s: DecodeState, at: number, end: number, column: Float64Array): n
   const b = s.bytes
   const bytes = (b[at + 1] as number) - 1
   const from = at + 3
-  if (bytes < 1 || bytes > 5 || from + bytes > end || b[at + 2] !== 16 || from + 4 > b.length || !Number.isNaN(column[s.row] as number)) return 0
+  if (bytes < 1 || bytes > 5 || from + bytes > end || b[at + 2] !== 16 || from + 4 > b.length || !Number.isNaN(column[s.row])) return 0
   const word = s.view.getInt32(from, true) & (OWN[bytes] as number)
   if ((word & HIGH_BITS) !== GOES_ON[bytes]) return 0
   let value = joined(word)
@@ -216,15 +216,15 @@ function startTime(s: DecodeState, at: number, end: number): boolean {
   const word = s.view.getInt32(at + 1, true)
   const top = b[at + 5] as number
   if ((word & HIGH_BITS) !== HIGH_BITS || top > 15) return false
-  let nanos = 0
+  let fraction = 0
   let p = at + 7
   let byte = 128
   for (let shift = 0; byte > 127 && p < end && shift < 35; shift += 7) {
     byte = b[p++] as number
-    nanos |= (byte & 127) << shift
+    fraction |= (byte & 127) << shift
   }
   if (p !== end || byte > 127 || (p - at === 12 && byte > 7)) return false
   s.logs.startSeconds[s.row] = joined(word) + top * 0x10000000
-  s.logs.startNanos[s.row] = nanos
+  s.logs.startNanos[s.row] = fraction
   return true
 }

@@ -162,6 +162,25 @@ function lengthByte(plain: Plain): Uint8Array {
   return Uint8Array.of(message(plain).length)
 }
 
+test('forgets its strings between two messages when there are too many of them', async () => {
+  const epochs = new Set<number>()
+  const sizes: number[] = []
+  const { connect, rows } = await started({}, (logs) => {
+    epochs.add(logs.strings.epoch)
+    sizes.push(logs.strings.size)
+  })
+  const stream = (await connect()).open()
+  const names = Array.from({ length: 70_000 }, (_, i) => `cluster-${i}`)
+  for (let at = 0; at < names.length; at += 1000) {
+    const entries = names.slice(at, at + 1000).map((name) => ({ common_properties: { upstream_cluster: name } }))
+    await stream.send(message({ http_logs: { log_entry: entries } }))
+  }
+  expect((await stream.end()).code).toBe(0)
+  expect(rows.map(({ cluster }) => cluster)).toEqual(names)
+  expect([...epochs]).toEqual([0, 1])
+  expect(Math.max(...sizes)).toBeLessThan(67_000)
+})
+
 describe('bad input', () => {
   test('leaves a malformed entry out and takes the others', async () => {
     const { connect, rows, ledger } = await started()
