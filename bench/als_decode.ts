@@ -32,7 +32,7 @@ function byHandCounted(): number {
     while (decoder.next()) {
       const { logs } = decoder
       for (let i = 0; i < logs.length; i++) {
-        const key = ((logs.upstreamCluster[i] as number) * 31 + (logs.upstreamRemote[i] as number) * 7 + (logs.responseCode[i] as number)) & 0x7fff
+        const key = ((logs.upstreamCluster[i] as number) * 31 + logs.address(logs.upstreamRemote, i) * 7 + (logs.responseCode[i] as number)) & 0x7fff
         counts[key * 2] = (counts[key * 2] as number) + 1
         counts[key * 2 + 1] = (counts[key * 2 + 1] as number) + (logs.duration[i] as number)
       }

@@ -68,6 +68,17 @@ export interface StreamOrigin {
 
 const CAPACITY = 64
 
+/** A cell of an address column that nobody has read yet holds where the text stands: `~(offset << 7 | length)`. */
+const ADDRESS_LENGTH_BITS = 7
+const ADDRESS_LENGTH_MAX = 127
+/** Greatest offset in a message at which `unreadAddress` can point. */
+export const ADDRESS_OFFSET_MAX = (1 << (31 - ADDRESS_LENGTH_BITS)) - 1
+
+/** The cell of an address column for a text of 1 to 127 bytes that nobody has read yet. */
+export function unreadAddress(at: number, length: number): number {
+  return ~((at << ADDRESS_LENGTH_BITS) | length)
+}
+
 /** Columns in which NaN means "absent". */
 const NAN_COLUMNS = ['lastDownstreamTx', 'duration', 'downstreamWireSent', 'downstreamWireReceived'] as const
 
@@ -88,8 +99,6 @@ export class AccessLogs {
   /** Number of rows. */
   length = 0
   origin!: StreamOrigin
-  /** The message the rows were decoded from. */
-  message: Uint8Array = new Uint8Array(0)
   /** Milliseconds since the epoch when the message was received. */
   receivedMs = 0
   /** Filled by the `mesh` processor; see the `edge` column. */
@@ -126,7 +135,10 @@ export class AccessLogs {
   /** Interned; `upstream_transport_failure_reason`. */
   upstreamFailure = new Int32Array(CAPACITY)
 
-  /** Address columns: the text (ip, pipe path or internal endpoint id) interned, the port, and the `AddressKind`. */
+  /**
+   * Address columns: the text (ip, pipe path or internal endpoint id), the port, and the `AddressKind`. Texts are interned
+   * when they are first read: use `address`, not the cell.
+   */
   downstreamRemote = new Int32Array(CAPACITY)
   downstreamRemotePort = new Int32Array(CAPACITY)
   downstreamRemoteKind = new Uint8Array(CAPACITY)
@@ -209,6 +221,9 @@ export class AccessLogs {
 
   #memory!: { readonly bytes: Uint8Array; readonly absent: Float64Array; readonly minusOne: Float64Array; readonly columns: readonly Int32Array[] }
 
+  #message: Uint8Array = new Uint8Array(0)
+  #view: DataView | undefined
+
   constructor(strings: ByteInterner) {
     this.strings = strings
     this.#layOut(CAPACITY)
@@ -254,7 +269,7 @@ export class AccessLogs {
    */
   #layOut(capacity: number): void {
     const columns = this as unknown as Record<string, Int32Array>
-    const names = Object.keys(columns).filter((name) => ArrayBuffer.isView(columns[name]) && name !== 'message')
+    const names = Object.keys(columns).filter((name) => ArrayBuffer.isView(columns[name]))
     const absent: readonly string[] = NAN_COLUMNS
     const minusOne: readonly string[] = MINUS_ONE_COLUMNS
     const rank = (name: string): number => (absent.includes(name) ? 0 : minusOne.includes(name) ? 1 : 10 - (columns[name] as Int32Array).BYTES_PER_ELEMENT)
@@ -277,6 +292,28 @@ export class AccessLogs {
       columns: names.map((name) => columns[name] as Int32Array),
     }
     this.capacity = capacity
+  }
+
+  /** The message the rows were decoded from. */
+  get message(): Uint8Array {
+    return this.#message
+  }
+
+  set message(bytes: Uint8Array) {
+    this.#message = bytes
+    this.#view = undefined
+  }
+
+  /** The interned text of row `i` of an address column, such as `logs.address(logs.directRemote, i)`. */
+  address(column: Int32Array, i: number): number {
+    const cell = column[i] as number
+    if (cell >= 0) return cell
+    const at = ~cell >>> ADDRESS_LENGTH_BITS
+    const bytes = this.#message
+    this.#view ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const id = this.strings.intern(bytes, this.#view, at, at + (~cell & ADDRESS_LENGTH_MAX))
+    column[i] = id
+    return id
   }
 
   /** Milliseconds since the epoch when row `i` began. */

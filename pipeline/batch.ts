@@ -61,7 +61,7 @@ function accessLogsCopier(): Copy<AccessLogs> {
     if (own === undefined || own.strings !== source.strings) {
       own = new AccessLogs(source.strings)
       columns = Object.entries(own)
-        .filter(([name, value]) => ArrayBuffer.isView(value) && name !== 'message')
+        .filter(([, value]) => ArrayBuffer.isView(value))
         .map(([name]) => name)
     }
     const { length } = source

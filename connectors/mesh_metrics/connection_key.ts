@@ -27,8 +27,8 @@ export class ConnectionKey {
       a = Math.imul(a ^ (bytes[at] as number), 0x01000193)
       b = Math.imul((b ^ (bytes[at] as number)) + (b >>> 15), 0x85ebca6b)
     }
-    a = mix(a, texts.hashOf(logs.directRemote[i] as number))
-    b = mix(b, texts.hashOf(logs.downstreamLocal[i] as number))
+    a = mix(a, texts.hashOf(logs.address(logs.directRemote, i)))
+    b = mix(b, texts.hashOf(logs.address(logs.downstreamLocal, i)))
     a = mix(a, (logs.directRemotePort[i] as number) ^ ((logs.downstreamLocalPort[i] as number) << 16))
     b = mix(b, logs.directRemotePort[i] as number)
     a = mix(a, (logs.startSeconds[i] as number) | 0)

@@ -71,7 +71,7 @@ function firstNumber(wire: number | undefined, other: number | undefined): numbe
 function sourceText(logs: AccessLogs, i: number, edge: Edge | undefined): string {
   const party = edge === undefined ? '' : partyText(edge.source)
   if (party !== '') return printable(party)
-  return printable(addressText(logs, logs.downstreamRemote[i], logs.downstreamRemotePort[i], logs.downstreamRemoteKind[i]) || 'unknown')
+  return printable(addressText(logs, logs.address(logs.downstreamRemote, i), logs.downstreamRemotePort[i], logs.downstreamRemoteKind[i]) || 'unknown')
 }
 
 function destinationText(logs: AccessLogs, i: number, edge: Edge | undefined): string {
@@ -82,7 +82,7 @@ function destinationText(logs: AccessLogs, i: number, edge: Edge | undefined): s
   if (service !== '') return printable(workload === '' || edge?.service.name === workload ? service : `${service} [${workload}]`)
   if (workload !== '' && edge !== undefined) return printable(partyText(edge.destination))
   const name = strings.text(logs.upstreamCluster[i] as number) || strings.text(logs.authority[i] as number)
-  return printable(name || addressText(logs, logs.downstreamLocal[i], logs.downstreamLocalPort[i], logs.downstreamLocalKind[i]) || 'unknown')
+  return printable(name || addressText(logs, logs.address(logs.downstreamLocal, i), logs.downstreamLocalPort[i], logs.downstreamLocalKind[i]) || 'unknown')
 }
 
 function partyText(party: Party): string {
@@ -90,8 +90,8 @@ function partyText(party: Party): string {
   return party.principal || party.service
 }
 
-function addressText(logs: AccessLogs, text: number | undefined, port: number | undefined, kind: number | undefined): string {
-  const address = logs.strings.text(text ?? 0)
+function addressText(logs: AccessLogs, text: number, port: number | undefined, kind: number | undefined): string {
+  const address = logs.strings.text(text)
   if (kind !== AddressKind.socket || address === '') return address
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }

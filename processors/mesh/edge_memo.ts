@@ -108,19 +108,19 @@ export class EdgeMemo {
     if ((bits & Optional.routeName) !== 0) tuple[n++] = logs.routeName[i] as number
     if ((bits & Optional.authority) !== 0) tuple[n++] = logs.authority[i] as number
     if ((bits & Optional.downstreamLocal) !== 0) {
-      tuple[n++] = logs.downstreamLocal[i] as number
+      tuple[n++] = logs.address(logs.downstreamLocal, i)
       tuple[n++] = ((logs.downstreamLocalPort[i] as number) << 2) | (logs.downstreamLocalKind[i] as number)
     }
     if ((bits & Optional.directRemote) !== 0) {
-      tuple[n++] = logs.directRemote[i] as number
+      tuple[n++] = logs.address(logs.directRemote, i)
       tuple[n++] = logs.directRemoteKind[i] as number
     }
     if ((bits & Optional.downstreamRemote) !== 0) {
-      tuple[n++] = logs.downstreamRemote[i] as number
+      tuple[n++] = logs.address(logs.downstreamRemote, i)
       tuple[n++] = logs.downstreamRemoteKind[i] as number
     }
     if ((bits & Optional.upstreamRemote) !== 0) {
-      tuple[n++] = logs.upstreamRemote[i] as number
+      tuple[n++] = logs.address(logs.upstreamRemote, i)
       tuple[n++] = ((logs.upstreamRemotePort[i] as number) << 2) | (logs.upstreamRemoteKind[i] as number)
     }
     this.#details.length = n

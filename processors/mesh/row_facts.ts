@@ -177,7 +177,7 @@ export class RowFacts {
 
   #address(bit: number, kinds: Uint8Array, texts: Int32Array, ports: Int32Array | undefined): Address {
     this.used |= bit
-    const text = this.#text(texts)
+    const text = this.#logs.strings.text(this.#logs.address(texts, this.#row))
     if (kinds[this.#row] === AddressKind.socket) return { ip: text, port: ports === undefined ? 0 : (ports[this.#row] as number) }
     // HBONE: the address behind an internal listener stands in the endpoint's id.
     return kinds[this.#row] === AddressKind.internal ? splitEndpoint(text) : NO_ADDRESS

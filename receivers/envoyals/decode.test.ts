@@ -31,7 +31,7 @@ describe('columns', () => {
       encode(schema.httpEntry, { common_properties: { upstream_remote_address: { socket_address: { address: '10.0.0.1', port_value: 80 } } } }),
     ])
     const { logs } = decoded(rawEntry(both))
-    expect([logs.strings.text(logs.upstreamRemote[0] as number), logs.upstreamRemotePort[0], logs.upstreamRemoteKind[0]]).toEqual(['10.0.0.1', 80, 1])
+    expect([logs.strings.text(logs.address(logs.upstreamRemote, 0)), logs.upstreamRemotePort[0], logs.upstreamRemoteKind[0]]).toEqual(['10.0.0.1', 80, 1])
   })
 
   test('merge what a message says about one thing in two places', () => {

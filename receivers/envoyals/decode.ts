@@ -59,10 +59,7 @@ export class AccessLogDecoder {
     this.malformed = 0
     this.isFramed = true
     this.identifier = findIdentifier(message)
-    this.logs.message = message
-    this.#state.bytes = message
-    this.#state.view = new DataView(message.buffer, message.byteOffset, message.byteLength)
-    this.#state.invalidUtf8 = 0
+    this.#state.beginMessage(message)
   }
 
   /** Fills the columns with the next entries; false when there are none left. */

@@ -4,7 +4,7 @@ import { expectedCommon } from './decode_expected.ts'
 import { decodeRequest, decodeResponse } from './decode_http.ts'
 import { decodeCustomTag, decodeFilterState } from './decode_maps.ts'
 import { decodeAddress, decodeDuration, decodeFlags, decodeStartTime, decodeTls } from './decode_parts.ts'
-import { type DecodeState, enumByte, saturate } from './decode_state.ts'
+import { type DecodeState, enumByte, Field, saturate } from './decode_state.ts'
 
 /**
  * Decodes one `HTTPAccessLogEntry` or `TCPAccessLogEntry` (envoy.data.accesslog.v3 and v2, whose numbers are the same)
@@ -132,7 +132,7 @@ function decodeCommonField(s: DecodeState, field: number, p: number, next: numbe
     case 13:
       return decodeAddress(s, p, next, logs.upstreamRemote, logs.upstreamRemotePort, logs.upstreamRemoteKind)
     case 15:
-      logs.upstreamCluster[s.row] = logs.strings.intern(s.bytes, s.view, p, next)
+      logs.upstreamCluster[s.row] = s.intern(Field.upstreamCluster, p, next)
       return true
     case 16:
       return decodeFlags(s, p, next)
@@ -140,7 +140,7 @@ function decodeCommonField(s: DecodeState, field: number, p: number, next: numbe
       logs.upstreamFailure[s.row] = logs.strings.intern(s.bytes, s.view, p, next)
       return true
     case 19:
-      logs.routeName[s.row] = logs.strings.intern(s.bytes, s.view, p, next)
+      logs.routeName[s.row] = s.intern(Field.routeName, p, next)
       return true
     case 20:
       return decodeAddress(s, p, next, logs.directRemote, logs.directRemotePort, logs.directRemoteKind)

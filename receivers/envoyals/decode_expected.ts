@@ -1,6 +1,6 @@
 import { decodeCustomTag, decodeFilterState } from './decode_maps.ts'
 import { decodeAddress, decodeFlags, decodeTls } from './decode_parts.ts'
-import type { DecodeState } from './decode_state.ts'
+import { type DecodeState, Field } from './decode_state.ts'
 
 /**
  * The way that the entries of a real Envoy take: fields in ascending order, each in its shortest form, most of them
@@ -17,7 +17,7 @@ const ONE_BYTE = 128
 
 /** `AccessLogCommon`, fields 2 to 15. Fields 6 to 11 and 14 have no columns. */
 export function expectedCommon(s: DecodeState, start: number, end: number): number {
-  const { bytes: b, logs, row, view } = s
+  const { bytes: b, logs, row } = s
   const last = end - 2
   let p = start
   let next = 0
@@ -48,7 +48,7 @@ export function expectedCommon(s: DecodeState, start: number, end: number): numb
   }
   if (p < last && b[p] === 114 && (next = p + 2 + (b[p + 1] as number)) <= end && next - p - 2 < ONE_BYTE) p = next
   if (p < last && b[p] === 122 && (next = p + 2 + (b[p + 1] as number)) <= end && next - p - 2 < ONE_BYTE) {
-    logs.upstreamCluster[row] = logs.strings.intern(b, view, p + 2, next)
+    logs.upstreamCluster[row] = s.intern(Field.upstreamCluster, p + 2, next)
     p = next
   }
   return expectedCommonFrom16(s, p, end)
@@ -56,7 +56,7 @@ export function expectedCommon(s: DecodeState, start: number, end: number): numb
 
 /** `AccessLogCommon` from field 16 on, where tags take two bytes. */
 function expectedCommonFrom16(s: DecodeState, start: number, end: number): number {
-  const { bytes: b, logs, row, view } = s
+  const { bytes: b, logs, row } = s
   const last = end - 3
   let p = start
   let next = 0
@@ -65,7 +65,7 @@ function expectedCommonFrom16(s: DecodeState, start: number, end: number): numbe
     p = next
   }
   if (p < last && b[p] === 154 && b[p + 1] === 1 && (next = p + 3 + (b[p + 2] as number)) <= end && next - p - 3 < ONE_BYTE) {
-    logs.routeName[row] = logs.strings.intern(b, view, p + 3, next)
+    logs.routeName[row] = s.intern(Field.routeName, p + 3, next)
     p = next
   }
   if (p < last && b[p] === 162 && b[p + 1] === 1 && (next = p + 3 + (b[p + 2] as number)) <= end && next - p - 3 < ONE_BYTE) {
@@ -106,7 +106,7 @@ function expectedCommonFrom24(s: DecodeState, start: number, end: number): numbe
 
 /** `HTTPRequestProperties`, fields 1 to 12. Fields 6 to 8 have no columns. */
 export function expectedRequest(s: DecodeState, start: number, end: number): number {
-  const { bytes: b, logs, row, view } = s
+  const { bytes: b, logs, row } = s
   const last = end - 2
   let p = start
   let next = 0
@@ -115,11 +115,11 @@ export function expectedRequest(s: DecodeState, start: number, end: number): num
     p += 2
   }
   if (p < last && b[p] === 18 && (next = p + 2 + (b[p + 1] as number)) <= end && next - p - 2 < ONE_BYTE) {
-    logs.scheme[row] = logs.strings.intern(b, view, p + 2, next)
+    logs.scheme[row] = s.intern(Field.scheme, p + 2, next)
     p = next
   }
   if (p < last && b[p] === 26 && (next = p + 2 + (b[p + 1] as number)) <= end && next - p - 2 < ONE_BYTE) {
-    logs.authority[row] = logs.strings.intern(b, view, p + 2, next)
+    logs.authority[row] = s.intern(Field.authority, p + 2, next)
     p = next
   }
   if (p < last && b[p] === 42 && (next = p + 2 + (b[p + 1] as number)) <= end && next - p - 2 < ONE_BYTE) {

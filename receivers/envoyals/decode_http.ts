@@ -1,11 +1,11 @@
 import { shortVarint, skipValue, varintEnd, varintLow, varintUnsigned } from '../../lib/protobuf/wire.ts'
 import { expectedRequest, expectedResponse } from './decode_expected.ts'
 import { decodeRequestHeader, decodeResponseHeader } from './decode_maps.ts'
-import { type DecodeState, enumByte, saturate } from './decode_state.ts'
+import { type DecodeState, enumByte, Field, saturate } from './decode_state.ts'
 
 /** `HTTPRequestProperties` into the columns; false when malformed. */
 export function decodeRequest(s: DecodeState, start: number, end: number): boolean {
-  const { bytes: b, logs, row, view } = s
+  const { bytes: b, logs, row } = s
   for (let p = expectedRequest(s, start, end); p < end; ) {
     let tag = b[p++] as number
     if (tag > 127) {
@@ -29,10 +29,10 @@ export function decodeRequest(s: DecodeState, start: number, end: number): boole
         case 0:
           return false
         case 2:
-          logs.scheme[row] = logs.strings.intern(b, view, p, next)
+          logs.scheme[row] = s.intern(Field.scheme, p, next)
           break
         case 3:
-          logs.authority[row] = logs.strings.intern(b, view, p, next)
+          logs.authority[row] = s.intern(Field.authority, p, next)
           break
         case 5:
           logs.pathAt[row] = p

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { shortVarint, skipValue, varintEnd, varintUnsigned } from '../../lib/protobuf/wire.ts'
 import { TraceForm } from '../../model/access_logs.ts'
-import type { DecodeState } from './decode_state.ts'
+import { type DecodeState, Field } from './decode_state.ts'
 import { bytesAt, hasHighBit, keyBytes } from './match.ts'
 
 /** The maps of an entry: only the keys that have a column are looked at, by their bytes; no string is made. */
@@ -57,13 +57,13 @@ export function decodeFilterState(s: DecodeState, start: number, end: number): b
 function upstreamPeer(s: DecodeState, rank: number): void {
   if (rank < s.upstreamPeerRank || s.valueAt === s.valueEnd) return
   s.upstreamPeerRank = rank
-  s.logs.upstreamPeer[s.row] = s.logs.strings.intern(s.bytes, s.view, s.valueAt, s.valueEnd)
+  s.logs.upstreamPeer[s.row] = s.intern(Field.upstreamPeer, s.valueAt, s.valueEnd)
 }
 
 function downstreamPeer(s: DecodeState, rank: number): void {
   if (rank < s.downstreamPeerRank || s.valueAt === s.valueEnd) return
   s.downstreamPeerRank = rank
-  s.logs.downstreamPeer[s.row] = s.logs.strings.intern(s.bytes, s.view, s.valueAt, s.valueEnd)
+  s.logs.downstreamPeer[s.row] = s.intern(Field.downstreamPeer, s.valueAt, s.valueEnd)
 }
 
 /** Any{2 value: grpc_stats FilterObject{1 request_message_count, 2 response_message_count}}; false when the Any is malformed. */

@@ -1,6 +1,6 @@
 import { shortVarint, skipValue, varintEnd, varintIsSet, varintLow, varintSigned } from '../../lib/protobuf/wire.ts'
-import { AddressKind } from '../../model/access_logs.ts'
-import { type DecodeState, enumByte, saturate } from './decode_state.ts'
+import { ADDRESS_OFFSET_MAX, AddressKind, unreadAddress } from '../../model/access_logs.ts'
+import { type DecodeState, enumByte, Field, saturate } from './decode_state.ts'
 
 /** The small messages inside AccessLogCommon. Field numbers: envoy.config.core.v3.Address, google.protobuf, TLSProperties, ResponseFlags. */
 
@@ -22,7 +22,9 @@ export function decodeAddress(s: DecodeState, start: number, end: number, text: 
       if (p === end && byte < 128) {
         const row = s.row
         kind[row] = AddressKind.socket
-        text[row] = s.logs.strings.intern(b, s.view, textAt, textEnd)
+        // The length is below 128 here.
+        text[row] =
+          textAt > ADDRESS_OFFSET_MAX || textAt === textEnd ? s.logs.strings.intern(b, s.view, textAt, textEnd) : unreadAddress(textAt, textEnd - textAt)
         port[row] = value
         return true
       }
@@ -201,7 +203,7 @@ export function decodeTls(s: DecodeState, start: number, end: number): boolean {
     const next = skipValue(b, p, end, tag)
     if (next < 0) return false
     if (tag === 8) logs.tlsVersion[s.row] = enumByte(varintLow(b, p))
-    else if (tag === 26) logs.sni[s.row] = logs.strings.intern(b, s.view, varintEnd(b, p, end), next)
+    else if (tag === 26) logs.sni[s.row] = s.intern(Field.sni, varintEnd(b, p, end), next)
     else if (tag === 34 && !certificate(s, varintEnd(b, p, end), next, logs.localSan, 1)) return false
     else if (tag === 42 && !certificate(s, varintEnd(b, p, end), next, logs.peerSan, 2)) return false
     p = next
@@ -239,7 +241,7 @@ function subjectAltName(s: DecodeState, start: number, end: number, san: Int32Ar
     if (tag === 10 || tag === 18) {
       const at = varintEnd(b, p, end)
       isNamed = next > at
-      uri = tag === 10 ? s.logs.strings.intern(b, s.view, at, next) : 0
+      uri = tag === 10 ? s.intern(bit === 1 ? Field.localSan : Field.peerSan, at, next) : 0
     }
     p = next
   }

@@ -1,6 +1,9 @@
 import { shortVarint, skipValue, varintEnd } from '../../lib/protobuf/wire.ts'
 import type { AccessLogs } from '../../model/access_logs.ts'
 
+/** Columns whose value is often that of the entry before: a stream comes from one proxy. */
+export const Field = { upstreamCluster: 0, routeName: 1, scheme: 2, authority: 3, localSan: 4, peerSan: 5, sni: 6, upstreamPeer: 7, downstreamPeer: 8 } as const
+
 /**
  * What the functions that decode one entry share: the message, the row they fill, and how good the finds so far are,
  * for columns that have several sources. One object per decoder, set anew for every message and entry.
@@ -28,8 +31,29 @@ export class DecodeState {
   valueAt = 0
   valueEnd = 0
 
+  readonly #recent = new Int32Array(Object.keys(Field).length)
+  #epoch = 0
+
   constructor(logs: AccessLogs) {
     this.logs = logs
+  }
+
+  /** The id of a range of the message in the interner, which is first compared with the last one of the same field. */
+  intern(field: number, start: number, end: number): number {
+    const id = this.logs.strings.intern(this.bytes, this.view, start, end, this.#recent[field])
+    this.#recent[field] = id
+    return id
+  }
+
+  /** Takes the next message. */
+  beginMessage(bytes: Uint8Array): void {
+    const { logs } = this
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.invalidUtf8 = 0
+    logs.message = bytes
+    if (logs.strings.epoch !== this.#epoch) this.#recent.fill(0)
+    this.#epoch = logs.strings.epoch
   }
 
   beginRow(row: number): void {

@@ -13,16 +13,13 @@ const TEXTS = [
   'scheme',
   'downstreamFailure',
   'upstreamFailure',
-  'downstreamRemote',
-  'downstreamLocal',
-  'directRemote',
-  'upstreamRemote',
   'localSan',
   'peerSan',
   'sni',
   'tagUpstreamCluster',
   'tagUpstreamPrincipal',
 ] as const
+const ADDRESSES = ['downstreamRemote', 'downstreamLocal', 'directRemote', 'upstreamRemote'] as const
 const BYTES = ['upstreamPeer', 'downstreamPeer', 'peerPrincipal', 'localPrincipal'] as const
 const NUMBERS = [
   'kind',
@@ -64,6 +61,7 @@ const NUMBERS = [
 export function actualRow(logs: AccessLogs, i: number): Row {
   const row: Row = {}
   for (const name of TEXTS) row[name] = logs.strings.text(logs[name][i] as number)
+  for (const name of ADDRESSES) row[name] = logs.strings.text(logs.address(logs[name], i))
   for (const name of BYTES) row[name] = Buffer.from(logs.strings.bytes(logs[name][i] as number)).toString('hex')
   for (const name of NUMBERS) row[name] = logs[name][i] as number
   Object.assign(row, readTimes(logs, i))
