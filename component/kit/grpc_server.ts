@@ -6,6 +6,7 @@ import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js'
 import { durationMs } from '../../lib/duration.ts'
 import { type Endpoint, parseEndpoint } from '../../lib/endpoint.ts'
 import type { Clock, Host, Logger } from '../component.ts'
+import { codeOf, listenErrorReason } from './listen_errors.ts'
 import { ServerTls, type TlsServerConfig, tlsServerSchema } from './tls.ts'
 
 const optionalDuration = (description: string) => ({ type: 'string', format: 'duration', description }) as const
@@ -359,24 +360,8 @@ function answers(path: string): Promise<boolean> {
   })
 }
 
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? ''
-}
-
 function reasonOf(error: unknown, transport: 'tcp' | 'unix'): string {
   const code = codeOf(error)
   if (transport === 'unix' && (code === 'EACCES' || code === 'ENOENT')) return 'its folder does not exist or cannot be written to'
-  switch (code) {
-    case 'EADDRINUSE':
-      return 'address in use; stop the other listener or change endpoint'
-    case 'EACCES':
-      return 'not permitted; choose a port from 1024 on, or give the process CAP_NET_BIND_SERVICE'
-    case 'EADDRNOTAVAIL':
-      return 'this machine does not have that address; use one of its own, localhost, or 0.0.0.0 for all'
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return 'the host name does not resolve; use an address of this machine, localhost, or 0.0.0.0 for all'
-    default:
-      return error instanceof Error ? error.message : String(error)
-  }
+  return listenErrorReason(error)
 }

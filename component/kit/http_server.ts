@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { durationMs } from '../../lib/duration.ts'
 import { type Endpoint, parseEndpoint } from '../../lib/endpoint.ts'
 import type { Clock, Host, Logger, ShutdownOptions } from '../component.ts'
+import { codeOf, listenErrorReason } from './listen_errors.ts'
 import { ServerTls, type TlsServerConfig, tlsServerSchema } from './tls.ts'
 
 /**
@@ -95,7 +96,7 @@ export class HttpServer {
       await this.#open({ host: address.host, port }, host.sharesPorts, tls)
     } catch (error) {
       await this.#closeServers()
-      throw new Error(`cannot listen on tcp ${endpoint}: ${reasonOf(error)}`, { cause: error })
+      throw new Error(`cannot listen on tcp ${endpoint}: ${listenErrorReason(error)}`, { cause: error })
     }
     this.#unwatchTls = tls?.watch((options) => {
       for (const server of this.#servers) (server as SecureServer).setSecureContext(options)
@@ -213,24 +214,4 @@ function listen(server: Server, options: { readonly host?: string; readonly port
       resolve()
     })
   })
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? ''
-}
-
-function reasonOf(error: unknown): string {
-  switch (codeOf(error)) {
-    case 'EADDRINUSE':
-      return 'address in use; stop the other listener or change endpoint'
-    case 'EACCES':
-      return 'not permitted; choose a port from 1024 on, or give the process CAP_NET_BIND_SERVICE'
-    case 'EADDRNOTAVAIL':
-      return 'this machine does not have that address; use one of its own, localhost, or 0.0.0.0 for all'
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return 'the host name does not resolve; use an address of this machine, localhost, or 0.0.0.0 for all'
-    default:
-      return error instanceof Error ? error.message : String(error)
-  }
 }
