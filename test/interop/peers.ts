@@ -86,8 +86,8 @@ async function fromPackage(program: string, packageName: string): Promise<string
 let isUpdated = false
 
 async function aptInstall(packageName: string): Promise<void> {
-  if (onPath('apt-get') === undefined) throw new Error(`${packageName}: not on the PATH, and this machine has no apt-get`)
-  if (process.getuid?.() !== 0) throw new Error(`${packageName}: not on the PATH, and installing it needs root; run apt-get install ${packageName}`)
+  if (onPath('apt-get') === undefined) throw new Error(`package ${packageName} is needed, and this machine has no apt-get`)
+  if (process.getuid?.() !== 0) throw new Error(`package ${packageName} is needed, and installing it needs root; run apt-get install ${packageName}`)
   if (!isUpdated) await step('apt-get update', 'apt-get', ['update', '-q'])
   isUpdated = true
   await step(`apt-get install ${packageName}`, 'apt-get', ['install', '-y', '-q', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=60', packageName])
