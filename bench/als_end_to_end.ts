@@ -1,7 +1,7 @@
 /**
  * Access logs over gRPC into the daemon until they are series: entries per CPU second of the whole daemon, the sender
  * not included. `node bench/als_end_to_end.ts [--seconds 5] [--runs 3] [--threads 1,2] [--connections 10,100]
- * [--rates 200000,0]`; a rate of 0 floods the daemon, which then sheds what it cannot decode in time.
+ * [--rates 200000,0] [--built]`; a rate of 0 floods the daemon, which then sheds what it cannot decode in time.
  */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '1,2' },
     connections: { type: 'string', default: '10,100' },
     rates: { type: 'string', default: '200000,0' },
+    built: { type: 'boolean', default: false },
   },
 })
 /** Only entries that got through; what is shed under a flood costs time too, and must not look like work done. */
@@ -44,7 +45,7 @@ const numbers = (list: string): number[] => list.split(',').map(Number)
 const medians = new Map<string, number>()
 console.log('threads connections     rate    sent/s  counted/s   shed  counted/CPU-s  RSS MiB  sender CPU')
 for (const threads of numbers(values.threads)) {
-  const daemon = await startMeasured(threads)
+  const daemon = await startMeasured({ threads, isBuilt: values.built })
   console.log(`${String(threads).padStart(7)} idle: ${daemon.rssMib().toFixed(0)} MiB`)
   for (const rate of numbers(values.rates)) {
     for (const connections of numbers(values.connections)) await measureVariant(daemon, { threads, connections, rate })

@@ -1,6 +1,6 @@
 /**
  * A scrape of many series while access logs arrive: how long it takes, how long it blocks the main thread, and the
- * daemon's memory. `node bench/scrape.ts [--series 100000] [--threads 2] [--rate 20000]`.
+ * daemon's memory. `node bench/scrape.ts [--series 100000] [--threads 2] [--rate 20000] [--built]`.
  */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
@@ -13,10 +13,15 @@ const SCRAPES = 5
 const LOOP_DELAY = 'meshscope_event_loop_delay_seconds{statistic="max"'
 
 const { values } = parseArgs({
-  options: { series: { type: 'string', default: '100000' }, threads: { type: 'string', default: '2' }, rate: { type: 'string', default: '20000' } },
+  options: {
+    series: { type: 'string', default: '100000' },
+    threads: { type: 'string', default: '2' },
+    rate: { type: 'string', default: '20000' },
+    built: { type: 'boolean', default: false },
+  },
 })
 const tuples = Math.ceil(Number(values.series) / LINES_PER_TUPLE)
-const daemon = await startMeasured(Number(values.threads), Math.max(20_000, tuples * 2))
+const daemon = await startMeasured({ threads: Number(values.threads), seriesMax: Math.max(20_000, tuples * 2), isBuilt: values.built })
 const load = (seconds: number, rate: number): Promise<{ stdout: string }> => {
   const args = ['--endpoint', `127.0.0.1:${daemon.alsPort}`, '--connections', '8', '--workloads', '1', '--seconds', String(seconds), '--rate', String(rate)]
   const all = [join(import.meta.dirname, 'load.ts'), ...args, '--tuples', String(tuples), '--messages', String(Math.ceil(tuples / 25) * 2)]
