@@ -27,8 +27,11 @@ export interface IntakeSettings {
   readonly queueBytesMax: number
 }
 
-/** How long decoding may hold up the event loop before sockets are read again. */
-const SLICE_MS = 5
+/**
+ * How long decoding may hold up the event loop before sockets are read again. Short slices cost more: what does not fit
+ * in one is copied, and the rest of the loop is gone through for less work.
+ */
+const SLICE_MS = 25
 /**
  * The same for a backlog. A slice then lasts as long as the loop was away reading sockets, so that a flood leaves half of
  * the time for decoding instead of being read only to be shed.
