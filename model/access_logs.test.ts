@@ -4,22 +4,22 @@ import { AccessLogs } from './access_logs.ts'
 
 test('starts with every cell at the value that means absent', () => {
   const logs = new AccessLogs(new ByteInterner())
-  expect(logs.duration[63]).toBeNaN()
+  expect(logs.duration[31]).toBeNaN()
   expect(logs.downstreamWireReceived[0]).toBeNaN()
-  expect(logs.grpcResponseMessages[63]).toBe(-1)
-  expect(logs.grpcStatus[63]).toBe(-1)
-  expect(logs.requestBodyBytes[63]).toBe(0)
-  expect(logs.edge[63]).toBe(0)
+  expect(logs.grpcResponseMessages[31]).toBe(-1)
+  expect(logs.grpcStatus[31]).toBe(-1)
+  expect(logs.requestBodyBytes[31]).toBe(0)
+  expect(logs.edge[31]).toBe(0)
 })
 
 test('keeps its rows when it grows and starts the new ones as absent', () => {
   const logs = new AccessLogs(new ByteInterner())
   logs.duration[3] = 5
-  logs.startSeconds[63] = 7
+  logs.startSeconds[31] = 7
   logs.kind[0] = 1
   logs.grow(65)
   expect([logs.capacity, logs.duration.length, logs.kind.length]).toEqual([128, 128, 128])
-  expect([logs.duration[3], logs.startSeconds[63], logs.kind[0]]).toEqual([5, 7, 1])
+  expect([logs.duration[3], logs.startSeconds[31], logs.kind[0]]).toEqual([5, 7, 1])
   expect(logs.duration[64]).toBeNaN()
   expect([logs.grpcStatus[64], logs.grpcRequestMessages[127], logs.startSeconds[64], logs.kind[127]]).toEqual([-1, -1, 0, 0])
 })

@@ -66,7 +66,8 @@ export interface StreamOrigin {
   readonly apiVersion: 'v3' | 'v2'
 }
 
-const CAPACITY = 64
+/** Rows at first: the entries of a common message (16 KiB). All are cleared for every message, so more of them cost time. */
+const CAPACITY = 32
 
 /** A cell of an address column that nobody has read yet holds where the text stands: `~(offset << 7 | length)`. */
 const ADDRESS_LENGTH_BITS = 7

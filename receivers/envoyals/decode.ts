@@ -17,7 +17,7 @@ const IDENTIFIER_PARTS_MAX = 16
  * Turns `StreamAccessLogsMessage` bytes into access-log columns. Pure: no socket, no clock, and nothing it is given
  * makes it throw.
  *
- * A message is read in batches of as many rows as the columns hold (real Envoys stay below that):
+ * A message is read in batches of as many rows as the columns hold (an Envoy's message seldom has more):
  *
  *     decoder.begin(message)
  *     while (decoder.next()) consume(decoder.logs)
@@ -89,6 +89,17 @@ export class AccessLogDecoder {
     const b = this.#bytes
     for (;;) {
       const inList = this.#at < this.#listEnd
+      // What Envoy writes: one list with entries from 128 to 16383 bytes.
+      if (inList && this.#at + 3 <= this.#listEnd && b[this.#at] === LOG_ENTRY) {
+        const low = b[this.#at + 1] as number
+        const high = b[this.#at + 2] as number
+        const next = this.#at + 3 + ((low & 127) | (high << 7))
+        if (low > 127 && high < 128 && next <= this.#listEnd) {
+          this.#at += 3
+          this.#entryEnd = next
+          return true
+        }
+      }
       const end = inList ? this.#listEnd : this.#end
       if (this.#at >= end) return false
       const tag = shortVarint(b, this.#at, end)

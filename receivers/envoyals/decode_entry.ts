@@ -64,7 +64,9 @@ export function decodeEntry(s: DecodeState, kind: number, start: number, end: nu
 /** `AccessLogCommon`: most of what is known of an entry, and most of the time. */
 function decodeCommon(s: DecodeState, start: number, end: number): boolean {
   const { bytes: b, logs } = s
-  const stopped = expectedCommon(s, start, end)
+  // What a second one says is merged into what the first one said.
+  const stopped = s.isNew ? expectedCommon(s, start, end) : start
+  s.isNew = false
   if (stopped < 0) return false
   for (let p = stopped; p < end; ) {
     let tag = b[p++] as number

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { shortVarint, skipValue, varintEnd, varintUnsigned } from '../../lib/protobuf/wire.ts'
 import { TraceForm } from '../../model/access_logs.ts'
 import { type DecodeState, Field } from './decode_state.ts'
-import { bytesAt, hasHighBit, keyBytes } from './match.ts'
+import { hasHighBit, isKeyAt, keyBytes } from './match.ts'
 
 /** The maps of an entry: only the keys that have a column are looked at, by their bytes; no string is made. */
 
@@ -23,31 +23,31 @@ export function decodeFilterState(s: DecodeState, start: number, end: number): b
   const at = s.keyAt
   switch (s.keyEnd - at) {
     case 13:
-      if (bytesAt(b, at, UPSTREAM_PEER)) upstreamPeer(s, 3)
+      if (isKeyAt(b, s.view, at, UPSTREAM_PEER)) upstreamPeer(s, 3)
       break
     case 17:
-      if (bytesAt(b, at, UPSTREAM_PEER_OBJ)) upstreamPeer(s, 2)
+      if (isKeyAt(b, s.view, at, UPSTREAM_PEER_OBJ)) upstreamPeer(s, 2)
       break
     case 18:
-      if (bytesAt(b, at, WASM_UPSTREAM_PEER)) upstreamPeer(s, 1)
+      if (isKeyAt(b, s.view, at, WASM_UPSTREAM_PEER)) upstreamPeer(s, 1)
       break
     case 15:
-      if (bytesAt(b, at, DOWNSTREAM_PEER)) downstreamPeer(s, 3)
+      if (isKeyAt(b, s.view, at, DOWNSTREAM_PEER)) downstreamPeer(s, 3)
       break
     case 19:
-      if (bytesAt(b, at, DOWNSTREAM_PEER_OBJ)) downstreamPeer(s, 2)
+      if (isKeyAt(b, s.view, at, DOWNSTREAM_PEER_OBJ)) downstreamPeer(s, 2)
       break
     case 20:
-      if (bytesAt(b, at, WASM_DOWNSTREAM_PEER)) downstreamPeer(s, 1)
+      if (isKeyAt(b, s.view, at, WASM_DOWNSTREAM_PEER)) downstreamPeer(s, 1)
       break
     case 23:
-      if (bytesAt(b, at, PEER_PRINCIPAL)) s.logs.peerPrincipal[s.row] = s.logs.strings.intern(b, s.view, s.valueAt, s.valueEnd)
+      if (isKeyAt(b, s.view, at, PEER_PRINCIPAL)) s.logs.peerPrincipal[s.row] = s.logs.strings.intern(b, s.view, s.valueAt, s.valueEnd)
       break
     case 24:
-      if (bytesAt(b, at, LOCAL_PRINCIPAL)) s.logs.localPrincipal[s.row] = s.logs.strings.intern(b, s.view, s.valueAt, s.valueEnd)
+      if (isKeyAt(b, s.view, at, LOCAL_PRINCIPAL)) s.logs.localPrincipal[s.row] = s.logs.strings.intern(b, s.view, s.valueAt, s.valueEnd)
       break
     case 29:
-      if (bytesAt(b, at, GRPC_STATS)) return grpcStats(s, s.valueAt, s.valueEnd)
+      if (isKeyAt(b, s.view, at, GRPC_STATS)) return grpcStats(s, s.valueAt, s.valueEnd)
       break
     default:
   }
@@ -114,16 +114,16 @@ export function decodeCustomTag(s: DecodeState, start: number, end: number): boo
   if (hasHighBit(b, s.view, s.valueAt, s.valueEnd) && !isUtf8(b.subarray(s.valueAt, s.valueEnd))) s.invalidUtf8++
   switch (s.keyEnd - at) {
     case 7:
-      if (bytesAt(b, at, TAG_SPAN_ID)) spanId(s, 2)
+      if (isKeyAt(b, s.view, at, TAG_SPAN_ID)) spanId(s, 2)
       break
     case 8:
-      if (bytesAt(b, at, TAG_TRACE_ID)) traceId(s, TraceForm.tag, 4)
+      if (isKeyAt(b, s.view, at, TAG_TRACE_ID)) traceId(s, TraceForm.tag, 4)
       break
     case 16:
-      if (bytesAt(b, at, TAG_UPSTREAM_CLUSTER)) s.logs.tagUpstreamCluster[s.row] = s.logs.strings.intern(b, s.view, s.valueAt, s.valueEnd)
+      if (isKeyAt(b, s.view, at, TAG_UPSTREAM_CLUSTER)) s.logs.tagUpstreamCluster[s.row] = s.logs.strings.intern(b, s.view, s.valueAt, s.valueEnd)
       break
     case 18:
-      if (bytesAt(b, at, TAG_UPSTREAM_PRINCIPAL)) s.logs.tagUpstreamPrincipal[s.row] = s.logs.strings.intern(b, s.view, s.valueAt, s.valueEnd)
+      if (isKeyAt(b, s.view, at, TAG_UPSTREAM_PRINCIPAL)) s.logs.tagUpstreamPrincipal[s.row] = s.logs.strings.intern(b, s.view, s.valueAt, s.valueEnd)
       break
     default:
   }
@@ -159,16 +159,16 @@ export function decodeRequestHeader(s: DecodeState, start: number, end: number):
   const at = s.keyAt
   switch (s.keyEnd - at) {
     case 2:
-      if (bytesAt(b, at, B3)) traceId(s, TraceForm.b3, 2)
+      if (isKeyAt(b, s.view, at, B3)) traceId(s, TraceForm.b3, 2)
       break
     case 11:
-      if (bytesAt(b, at, TRACEPARENT)) traceId(s, TraceForm.traceparent, 3)
-      else if (bytesAt(b, at, B3_SPAN_ID)) spanId(s, 1)
+      if (isKeyAt(b, s.view, at, TRACEPARENT)) traceId(s, TraceForm.traceparent, 3)
+      else if (isKeyAt(b, s.view, at, B3_SPAN_ID)) spanId(s, 1)
       break
     case 12:
-      if (bytesAt(b, at, CONTENT_TYPE)) {
-        if (s.valueEnd - s.valueAt >= GRPC_TYPE.length && bytesAt(b, s.valueAt, GRPC_TYPE)) s.logs.isGrpc[s.row] = 1
-      } else if (bytesAt(b, at, B3_TRACE_ID)) traceId(s, TraceForm.b3, 1)
+      if (isKeyAt(b, s.view, at, CONTENT_TYPE)) {
+        if (s.valueEnd - s.valueAt >= GRPC_TYPE.bytes.length && isKeyAt(b, s.view, s.valueAt, GRPC_TYPE)) s.logs.isGrpc[s.row] = 1
+      } else if (isKeyAt(b, s.view, at, B3_TRACE_ID)) traceId(s, TraceForm.b3, 1)
       break
     default:
   }
@@ -180,7 +180,7 @@ const GRPC_STATUS = keyBytes('grpc-status')
 /** One entry of `response_trailers` (rank 2) or `response_headers` (rank 1); false when malformed. */
 export function decodeResponseHeader(s: DecodeState, start: number, end: number, rank: number): boolean {
   if (!s.readMapEntry(start, end)) return false
-  if (rank < s.grpcStatusRank || s.keyEnd - s.keyAt !== GRPC_STATUS.length || !bytesAt(s.bytes, s.keyAt, GRPC_STATUS)) return true
+  if (rank < s.grpcStatusRank || s.keyEnd - s.keyAt !== GRPC_STATUS.bytes.length || !isKeyAt(s.bytes, s.view, s.keyAt, GRPC_STATUS)) return true
   s.grpcStatusRank = rank
   s.logs.grpcStatus[s.row] = smallNumber(s.bytes, s.valueAt, s.valueEnd)
   return true

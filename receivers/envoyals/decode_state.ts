@@ -1,8 +1,13 @@
+import type { ByteInterner } from '../../lib/intern.ts'
 import { shortVarint, skipValue, varintEnd } from '../../lib/protobuf/wire.ts'
 import type { AccessLogs } from '../../model/access_logs.ts'
 
 /** Columns whose value is often that of the entry before: a stream comes from one proxy. */
 export const Field = { upstreamCluster: 0, routeName: 1, scheme: 2, authority: 3, localSan: 4, peerSan: 5, sni: 6, upstreamPeer: 7, downstreamPeer: 8 } as const
+
+/** Clusters that have guesses of their own; others share with them. */
+const CLUSTER_BITS = 10
+const CLUSTER_MASK = (1 << CLUSTER_BITS) - 1
 
 /**
  * What the functions that decode one entry share: the message, the row they fill, and how good the finds so far are,
@@ -31,17 +36,31 @@ export class DecodeState {
   valueAt = 0
   valueEnd = 0
 
-  readonly #recent = new Int32Array(Object.keys(Field).length)
+  /** Interned cluster of the row, 0 until it has been found. */
+  cluster = 0
+  /** True when the row holds nothing of an `AccessLogCommon` yet. */
+  isNew = true
+
+  readonly #strings: ByteInterner
+  /** By field and cluster: the last string of that field in an entry with that cluster. */
+  readonly #guesses = new Int32Array(Object.keys(Field).length << CLUSTER_BITS)
   #epoch = 0
 
   constructor(logs: AccessLogs) {
     this.logs = logs
+    this.#strings = logs.strings
   }
 
-  /** The id of a range of the message in the interner, which is first compared with the last one of the same field. */
+  /**
+   * The id of a range of the message in the interner, which is first compared with the last string of the same field: the
+   * cluster tells the authority, the route and the peer most of the time.
+   */
   intern(field: number, start: number, end: number): number {
-    const id = this.logs.strings.intern(this.bytes, this.view, start, end, this.#recent[field])
-    this.#recent[field] = id
+    const at = (field << CLUSTER_BITS) | (this.cluster & CLUSTER_MASK)
+    const guesses = this.#guesses
+    const guess = guesses[at] as number
+    const id = this.#strings.intern(this.bytes, this.view, start, end, guess)
+    if (id !== guess) guesses[at] = id
     return id
   }
 
@@ -52,12 +71,14 @@ export class DecodeState {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.invalidUtf8 = 0
     logs.message = bytes
-    if (logs.strings.epoch !== this.#epoch) this.#recent.fill(0)
+    if (logs.strings.epoch !== this.#epoch) this.#guesses.fill(0)
     this.#epoch = logs.strings.epoch
   }
 
   beginRow(row: number): void {
     this.row = row
+    this.cluster = 0
+    this.isNew = true
     this.upstreamPeerRank = 0
     this.downstreamPeerRank = 0
     this.traceRank = 0
