@@ -11,7 +11,8 @@ const GROUP_DEPTH_MAX = 100
  * other, so that neither an object nor a shared cursor is needed. Decoders handle one and two bytes themselves.
  */
 export function varintEnd(bytes: Uint8Array, at: number, end: number): number {
-  const last = Math.min(end, at + 10)
+  // Not Math.min, which compares as floating point here.
+  const last = at + 10 < end ? at + 10 : end
   for (let p = at; p < last; p++) if ((bytes[p] as number) < 128) return p + 1
   return -1
 }

@@ -1,5 +1,5 @@
 import { ADDRESS_OFFSET_MAX, AddressKind, unreadAddress } from '../../model/access_logs.ts'
-import { decodeCustomTag, decodeFilterState } from './decode_maps.ts'
+import { decodeCustomTag, decodeFilterState, decodeRequestHeader, decodeResponseHeader } from './decode_maps.ts'
 import { decodeAddress, decodeFlags, decodeTls } from './decode_parts.ts'
 import { type DecodeState, Field } from './decode_state.ts'
 
@@ -9,7 +9,8 @@ import { type DecodeState, Field } from './decode_state.ts'
  * switch mispredicts at almost every field (bench/als_decode.ts).
  *
  * These functions decode fields as long as they come as expected and return where they stopped, which is where the
- * general loop goes on: at a field out of order, of a longer form, or unknown. They return -1 when a field is malformed.
+ * general loop goes on: at a field out of order, of a longer form, or unknown, and always when the message ends within a few bytes. They return -1
+ * when a field is malformed.
  * Whatever they do, the loop would do the same.
  *
  * Four bytes are read at once: `word` holds the tag and the length of the next field, or is 0, which is no field's tag.
@@ -143,13 +144,11 @@ function expectedCommonFrom24(s: DecodeState, start: number, end: number): numbe
     word = wordAt(view, (p = next), last)
   }
   if ((word & 0xffff) === 0x01f8) {
-    const stop = stopBit(view.getInt32((p + 2) | 0, true))
-    if (stop === 0 || (next = (p + 2 + bytesTo(stop)) | 0) > end) return p
+    if ((next = varintEnd(view, p + 2)) > end) return p
     word = wordAt(view, (p = next), last)
   }
   if ((word & 0xffff) === 0x0280) {
-    const stop = stopBit(view.getInt32((p + 2) | 0, true))
-    if (stop === 0 || (next = (p + 2 + bytesTo(stop)) | 0) > end) return p
+    if ((next = varintEnd(view, p + 2)) > end) return p
     word = wordAt(view, (p = next), last)
   }
   if ((word & TWO) === 0x0288) {
@@ -159,7 +158,7 @@ function expectedCommonFrom24(s: DecodeState, start: number, end: number): numbe
   return p
 }
 
-/** `HTTPRequestProperties`, fields 1 to 12. Fields 6 to 8 have no columns. */
+/** `HTTPRequestProperties`. Fields 6 to 8, 14 and 15 have no columns. */
 export function expectedRequest(s: DecodeState, start: number, end: number): number {
   const { view, logs, row } = s
   const last = lastWord(s, end)
@@ -203,12 +202,23 @@ export function expectedRequest(s: DecodeState, start: number, end: number): num
     const stop = stopBit(value)
     if (stop === 0 || (next = (p + 1 + bytesTo(stop)) | 0) > end) return p
     logs.requestBodyBytes[row] = valueTo(value, stop)
-    p = next
+    word = wordAt(view, (p = next), last)
   }
+  while ((word & 0xff) === 106) {
+    next = payloadEnd(s.bytes, p + 1, end)
+    if (next > end) return p
+    if (!decodeRequestHeader(s, payloadAt(s.bytes, p + 1), next)) return -1
+    word = wordAt(view, (p = next), last)
+  }
+  if ((word & 0xff) === 112) {
+    if ((next = varintEnd(view, p + 1)) > end) return p
+    word = wordAt(view, (p = next), last)
+  }
+  if ((word & 0xff) === 120 && (next = varintEnd(view, p + 1)) <= end) p = next
   return p
 }
 
-/** `HTTPResponseProperties`, fields 1 to 3. */
+/** `HTTPResponseProperties`. Fields 6 to 8 have no columns. */
 export function expectedResponse(s: DecodeState, start: number, end: number): number {
   const { view, logs, row } = s
   const last = lastWord(s, end)
@@ -234,8 +244,23 @@ export function expectedResponse(s: DecodeState, start: number, end: number): nu
     const stop = stopBit(value)
     if (stop === 0 || (next = (p + 1 + bytesTo(stop)) | 0) > end) return p
     logs.responseBodyBytes[row] = valueTo(value, stop)
-    p = next
+    word = wordAt(view, (p = next), last)
   }
+  // 4 response_headers, then 5 response_trailers.
+  let tag = word & 0xff
+  while (tag === 34 || tag === 42) {
+    next = payloadEnd(s.bytes, p + 1, end)
+    if (next > end) return p
+    if (!decodeResponseHeader(s, payloadAt(s.bytes, p + 1), next, tag === 34 ? 1 : 2)) return -1
+    word = wordAt(view, (p = next), last)
+    tag = word & 0xff
+  }
+  if ((word & ONE) === 50 && (next = end1(p, word)) <= end) word = wordAt(view, (p = next), last)
+  if ((word & 0xff) === 56) {
+    if ((next = varintEnd(view, p + 1)) > end) return p
+    word = wordAt(view, (p = next), last)
+  }
+  if ((word & 0xff) === 64 && (next = varintEnd(view, p + 1)) <= end) p = next
   return p
 }
 
@@ -276,6 +301,7 @@ function payloadEnd(b: Uint8Array, at: number, end: number): number {
 
 /** The bits that say "goes on" in four bytes of a varint. */
 const HIGH_BITS = 0x80808080 | 0
+const LONG = 0x7fffffff
 
 /** The lowest bit of a word at which a varint stops; 0 when it has more than four bytes. */
 function stopBit(word: number): number {
@@ -286,6 +312,12 @@ function stopBit(word: number): number {
 /** How many bytes of a word belong to the varint that stops at that bit. */
 function bytesTo(stop: number): number {
   return (32 - Math.clz32(stop)) >>> 3
+}
+
+/** Where the varint at `at` ends; beyond any message when it has more than four bytes. */
+function varintEnd(view: DataView, at: number): number {
+  const stop = stopBit(view.getInt32(at, true))
+  return stop === 0 ? LONG : (at + bytesTo(stop)) | 0
 }
 
 /** The value of the varint that stops at that bit. */
