@@ -7,6 +7,7 @@ import { parseDuration } from '../../lib/duration.ts'
 import { parseEndpoint } from '../../lib/endpoint.ts'
 import { type FlowSample, flowLine, sampleFlow } from './demo_flow.ts'
 import { Simulation } from './simulate/simulation.ts'
+import { StopRequests } from './stop_requests.ts'
 
 interface Options {
   readonly rps: number
@@ -186,11 +187,13 @@ class Daemon {
   }
 }
 
-/** The first signal stops everything in order, the second at once. */
+/** The first signal stops everything in order, a later one at once. */
 function onStopSignals(stop: AbortController, daemon: Daemon): () => void {
-  let signals = 0
+  const requests = new StopRequests(systemClock)
   const onSignal = (): void => {
-    if (++signals === 1) {
+    const request = requests.next()
+    if (request === 'echo') return
+    if (request === 'first') {
       process.stdout.write('\nstopping\n')
       stop.abort()
       return

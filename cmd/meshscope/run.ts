@@ -14,12 +14,16 @@ import { OwnTelemetry } from '../../telemetry/own_telemetry.ts'
 import { observeProcess } from '../../telemetry/process_metrics.ts'
 import { EXIT } from './exit_codes.ts'
 import { OwnMetrics } from './own_metrics.ts'
+import { StopRequests } from './stop_requests.ts'
 import { version } from './version.ts'
 
 /** What a reload finds: a checked config, or what is wrong with it. */
 export interface Reloaded {
   readonly spec?: GraphSpec
   readonly problems: readonly Problem[]
+  readonly warnings: readonly Problem[]
+  /** Every file that was read or looked for. */
+  readonly files: readonly string[]
 }
 
 export interface DaemonOptions {
@@ -27,7 +31,7 @@ export interface DaemonOptions {
   readonly registry: Registry
   /** Loads the config again; called on SIGHUP and when a watched file has changed. */
   readonly reload: () => Reloaded | Promise<Reloaded>
-  /** Files whose change is worth a reload; empty without `--watch`. */
+  /** Files whose change is worth a reload, until a reload names others; empty without `--watch`. */
   readonly watchFiles?: readonly string[]
   /** The module that runs ingest workers with the same registry; by default the one of the built-in components. */
   readonly workerEntry?: URL
@@ -40,7 +44,8 @@ type Ending = { readonly kind: 'asked' } | { readonly kind: 'fatal' }
  * Runs the daemon until SIGTERM, SIGINT or a fatal error, and resolves to the exit code of the process (`EXIT`).
  *
  * SIGHUP and changed files make it load the config again: a good one replaces the graph without losing what is unchanged,
- * a bad one changes nothing. A second SIGTERM or SIGINT ends the process at once, with 128 and the signal's number.
+ * a bad one changes nothing. A second SIGTERM or SIGINT (half a second after the first, or later) ends the process at once,
+ * with 128 and the signal's number.
  */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   return new Daemon(options).run()
@@ -61,6 +66,8 @@ class Daemon {
   #reloads: Promise<void>
   #started!: () => void
   #isEnding = false
+  #watched: readonly string[] = []
+  #stopWatching: () => void = () => {}
 
   constructor(options: DaemonOptions) {
     this.#options = options
@@ -92,8 +99,7 @@ class Daemon {
     const ignoreSignals = this.#obeySignals()
     const endProcessMetrics = observeProcess(this.#telemetry)
     // From before the start on, so that no change is missed between the two.
-    const files = this.#options.watchFiles ?? []
-    const stopWatching = files.length === 0 ? () => {} : watchFiles(files, () => this.#reload('file changed'))
+    this.#watch(this.#options.watchFiles ?? [])
     // Until the end is decided something must keep the process alive, also while no listener is open.
     const alive = setInterval(() => {}, 60_000)
     let code: number
@@ -101,7 +107,7 @@ class Daemon {
       code = (await this.#start()) ? await this.#runToEnd() : EXIT.start
     } finally {
       endProcessMetrics()
-      stopWatching()
+      this.#stopWatching()
       clearInterval(alive)
       ignoreSignals()
     }
@@ -168,9 +174,19 @@ class Daemon {
   }
 
   async #checkedSpec(): Promise<GraphSpec> {
-    const { spec, problems } = await this.#options.reload()
+    const { spec, problems, warnings, files } = await this.#options.reload()
+    // At once, so that no change falls between what was read and what is compared with.
+    if (this.#watched.length > 0) this.#watch(files)
+    for (const warning of warnings) this.#log.warn({ problem: formatProblem(warning) }, 'config loaded again with a warning')
     if (spec === undefined || problems.length > 0) throw new Error(problems.map((problem) => formatProblem(problem)).join('\n'))
     return spec
+  }
+
+  #watch(files: readonly string[]): void {
+    if (files.length === this.#watched.length && files.every((file) => this.#watched.includes(file))) return
+    this.#stopWatching()
+    this.#watched = files
+    this.#stopWatching = watchFiles(files, () => this.#reload('file changed'))
   }
 
   #fatal(fields: Readonly<Record<string, unknown>>, message: string): void {
@@ -179,10 +195,11 @@ class Daemon {
   }
 
   #obeySignals(): () => void {
-    let isAsked = false
+    const requests = new StopRequests(systemClock)
     const stop = (name: NodeJS.Signals, number: number): void => {
-      if (isAsked) process.exit(128 + number)
-      isAsked = true
+      const request = requests.next()
+      if (request === 'echo') return
+      if (request === 'again') process.exit(128 + number)
       this.#log.info({ signal: name }, 'draining; a second signal ends at once')
       this.#end({ kind: 'asked' })
     }

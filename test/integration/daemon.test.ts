@@ -61,13 +61,16 @@ describe('signals', () => {
     expect(await daemon.logged('drain deadline missed')).toMatchObject({ components: ['receivers.fake_lines'] })
   })
 
-  test('a second signal exits at once', async () => {
+  test('a second signal exits at once, unless it is the echo of the first', async () => {
     const daemon = newDaemon(config({ receiver: ', hang_on_stop: true', drain: '1m' }))
     await daemon.logged('everything is up')
     daemon.kill('SIGTERM')
     await daemon.logged('draining; a second signal ends at once')
-    daemon.kill('SIGTERM')
+    const asked = performance.now()
+    const again = setInterval(() => daemon.kill('SIGTERM'), 50)
     expect(await daemon.ended()).toBe(143)
+    clearInterval(again)
+    expect(performance.now() - asked).toBeGreaterThan(400)
   })
 
   test('a fatal component exits 4', async () => {
@@ -139,6 +142,18 @@ describe('a reload', () => {
     await daemon.logged('config loaded again', 2)
     version('..v2', config({ processors: '[fake_stamp]' }))
     expect(await daemon.logged('config loaded again', 3)).toMatchObject({ reason: 'file changed' })
+  })
+
+  test('with --watch follows files that a reload has brought in, and logs its warnings', async () => {
+    const daemon = newDaemon(config(), '--watch')
+    await daemon.logged('everything is up')
+    const part = join(daemon.folder, 'stamp.yaml')
+    writeFileSync(part, '{ stamp: 6 }')
+    writeFileSync(daemon.file, config().replace('fake_stamp: { stamp: 5 }', `fake_stamp: \${file:${part}}`))
+    await daemon.logged('config loaded again')
+    expect((await daemon.logged('config loaded again with a warning'))['problem']).toContain('processors.fake_stamp')
+    writeFileSync(part, '{ stamp: 7 }')
+    expect(await daemon.logged('config loaded again', 2)).toMatchObject({ reason: 'file changed' })
   })
 })
 
