@@ -1,4 +1,9 @@
-/** Decoding, mesh analysis and counting in one thread, stage by stage: `node bench/pipeline.ts [rounds] [tuples]`. */
+/**
+ * Decoding, mesh analysis and counting in one thread, stage by stage: `node bench/pipeline.ts [rounds] [tuples]`.
+ *
+ * Node's type stripping detaches a buffer, after which V8 checks every access to a typed array: the same code compiled
+ * beforehand, as the daemon is, takes about 7 % less time.
+ */
 
 import { Ajv } from 'ajv'
 import { Harness } from '../connectors/mesh_metrics/testing.ts'
