@@ -57,10 +57,13 @@ export function sendLines(port: number, lines: readonly unknown[]): Promise<stri
     const socket = connect({ port, host: '127.0.0.1' })
     socket.on('error', (error: NodeJS.ErrnoException) => (error.code === 'ECONNRESET' || error.code === 'EPIPE' ? undefined : reject(error)))
     socket.on('close', () => resolve(answers))
-    createInterface({ input: socket }).on('line', (answer) => {
+    const answered = createInterface({ input: socket })
+    answered.on('line', (answer) => {
       answers.push(answer)
       if (answers.length === lines.length) socket.end()
     })
+    // It tells the socket's errors again, where nobody else would listen.
+    answered.on('error', () => {})
     for (const line of lines) socket.write(`${JSON.stringify(line)}\n`)
   })
 }
