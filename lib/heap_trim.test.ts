@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { trimHeap } from './heap_trim.ts'
+import { FakeClock } from '../test/fakes/clock.ts'
+import { keepTrimmed, trimHeap } from './heap_trim.ts'
 
 test('collects what nothing holds any more, and leaves no function behind', async () => {
   const hasGc = 'gc' in globalThis
@@ -14,4 +15,20 @@ test('collects what nothing holds any more, and leaves no function behind', asyn
   trimHeap()
   expect(await collected).toBe('gone')
   expect('gc' in globalThis).toBe(hasGc)
+})
+
+test('trims at the start and when it is calm after work, and not while it works nor while nothing happens', () => {
+  const clock = new FakeClock()
+  let active = 0
+  let trims = 0
+  const end = keepTrimmed({ every: (ms, run) => clock.every(ms, run), activeMs: () => active, trim: () => void trims++ })
+  const afterWork = (ms: number): number => {
+    active += ms
+    clock.advance(10_000)
+    return trims
+  }
+  // By turns: nothing, a little, much work, calm after it, and little work that adds up.
+  expect([0, 50, 5000, 5, 99, 99, 99].map(afterWork)).toEqual([1, 1, 1, 2, 2, 2, 3])
+  end()
+  expect(clock.pendingTimers).toBe(0)
 })

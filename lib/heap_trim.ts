@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
@@ -15,4 +16,38 @@ export function trimHeap(): void {
   const collect = runInNewContext('globalThis.gc') as ((options: { readonly type: 'major'; readonly flavor: 'last-resort' }) => void) | undefined
   setFlagsFromString('--no-expose-gc')
   collect?.({ type: 'major', flavor: 'last-resort' })
+}
+
+export interface CalmTrimOptions {
+  /** Calls `run` again and again; returns what ends that. */
+  readonly every: (intervalMs: number, run: () => void) => () => void
+  /** Milliseconds for which this thread has been at work since it started. */
+  readonly activeMs?: () => number
+  readonly trim?: () => void
+}
+
+const LOOK_INTERVAL_MS = 10_000
+/** A thread that worked for less than this between two looks is calm: nobody waits while it collects. */
+const CALM_MS = 100
+/** What work of less than this may have left behind is not worth a collection. */
+const WORTH_MS = 200
+
+/** Trims the heap of this thread now, and whenever it has become calm after some work. Returns what ends that. */
+export function keepTrimmed({ every, activeMs = loopActiveMs, trim = trimHeap }: CalmTrimOptions): () => void {
+  trim()
+  let trimmedAt = activeMs()
+  let lookedAt = trimmedAt
+  return every(LOOK_INTERVAL_MS, () => {
+    const now = activeMs()
+    const isCalm = now - lookedAt < CALM_MS
+    lookedAt = now
+    if (!isCalm || now - trimmedAt < WORTH_MS) return
+    trim()
+    trimmedAt = activeMs()
+    lookedAt = trimmedAt
+  })
+}
+
+function loopActiveMs(): number {
+  return performance.eventLoopUtilization().active
 }

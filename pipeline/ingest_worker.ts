@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Registry } from '../component/spec.ts'
 import { systemClock } from '../lib/clock.ts'
-import { trimHeap } from '../lib/heap_trim.ts'
+import { keepTrimmed } from '../lib/heap_trim.ts'
 import { LogSource } from '../telemetry/log_source.ts'
 import { SlotTelemetry } from '../telemetry/slots.ts'
 import { BEAT_INTERVAL_MS, Beat, type FromWorker, type IngestTask, START_REQUEST, type ToWorker } from './ingest_protocol.ts'
@@ -15,15 +15,17 @@ export async function runIngestWorker(task: IngestTask, registry: Registry): Pro
   const post = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void => task.port.postMessage(message, [...transfer])
   const replica = replicaFor(task, registry, post)
   const stopBeat = beat(task.beat)
+  let stopTrim = (): void => {}
   try {
     await answer(post, START_REQUEST, async () => {
       await replica.prepare(task.spec, task.ports)
       replica.commit()
-      trimHeap()
     })
+    stopTrim = keepTrimmed(systemClock)
     await serve(task.port, replica, post)
   } finally {
     stopBeat()
+    stopTrim()
     task.port.close()
   }
 }

@@ -5,7 +5,7 @@ import { formatProblem, type Problem } from '../../config/problem.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { durationMs } from '../../lib/duration.ts'
 import { watchFiles } from '../../lib/file_watch.ts'
-import { trimHeap } from '../../lib/heap_trim.ts'
+import { keepTrimmed } from '../../lib/heap_trim.ts'
 import { siblingModule } from '../../lib/worker_pool.ts'
 import { Service } from '../../pipeline/service.ts'
 import { LogSource } from '../../telemetry/log_source.ts'
@@ -132,9 +132,10 @@ class Daemon {
   }
 
   async #runToEnd(): Promise<number> {
-    trimHeap()
+    const stopTrim = keepTrimmed(systemClock)
     this.#started()
     const ending = await this.#ending
+    stopTrim()
     this.#isEnding = true
     await this.#reloads
     const drainMs = durationMs(this.#spec.service.drain_timeout)
