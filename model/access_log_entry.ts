@@ -1,4 +1,4 @@
-import { WireFields } from '../lib/wire_fields.ts'
+import { WireFields } from '../lib/protobuf/wire_fields.ts'
 import { ANY, type FieldSpec, HTTP_ENTRY, type MessageSpec, TCP_ENTRY } from './access_log_fields.ts'
 import { type AccessLogs, EntryKind } from './access_logs.ts'
 import { decodeStruct, type StructValue } from './struct.ts'

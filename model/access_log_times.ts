@@ -1,4 +1,4 @@
-import { WireFields } from '../lib/wire_fields.ts'
+import { WireFields } from '../lib/protobuf/wire_fields.ts'
 import type { AccessLogs } from './access_logs.ts'
 
 /** The times of one entry, in nanoseconds since its `start_time`; NaN when absent. Names as in `AccessLogCommon`. */

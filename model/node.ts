@@ -1,4 +1,4 @@
-import { WireFields } from '../lib/wire_fields.ts'
+import { WireFields } from '../lib/protobuf/wire_fields.ts'
 import { decodeStruct, type StructObject } from './struct.ts'
 
 /** `envoy.config.core.v3.Node`, the parts that tell who a proxy is. Empty strings and objects are "not sent". */

@@ -1,4 +1,4 @@
-import { WireFields } from '../lib/wire_fields.ts'
+import { WireFields } from '../lib/protobuf/wire_fields.ts'
 
 /** A value of `google.protobuf.Struct` as plain data. Objects have no prototype, so that no key is special. */
 export type StructValue = string | number | boolean | null | readonly StructValue[] | StructObject

@@ -1,4 +1,4 @@
-import { WireFields } from '../../lib/wire_fields.ts'
+import { WireFields } from '../../lib/protobuf/wire_fields.ts'
 import { type AccessLogs, EntryClass, EntryKind, LogType } from '../../model/access_logs.ts'
 
 /** Names of the entry classes as metric label values; the index is the `EntryClass`. */

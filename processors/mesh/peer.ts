@@ -1,4 +1,4 @@
-import { WireFields } from '../../lib/wire_fields.ts'
+import { WireFields } from '../../lib/protobuf/wire_fields.ts'
 import type { Party } from '../../model/edges.ts'
 import { decodeStruct, isStructObject, objectOf, type StructObject, textOf } from '../../model/struct.ts'
 import { decodeFlatNode } from './flat_node.ts'

@@ -58,8 +58,9 @@ export class GrpcFrames {
     let at = from
     while (this.#headerFilled < HEADER_BYTES && at < chunk.length) this.#header[this.#headerFilled++] = chunk[at++] as number
     if (this.#headerFilled < HEADER_BYTES) return at
-    const [flags = 0, a = 0, b = 0, c = 0, d = 0] = this.#header
-    const size = a * 0x1000000 + ((b << 16) | (c << 8) | d)
+    const header = this.#header
+    const flags = header[0] as number
+    const size = (header[1] as number) * 0x1000000 + (((header[2] as number) << 16) | ((header[3] as number) << 8) | (header[4] as number))
     if (flags > 1) {
       this.#isBroken = true
       this.#headerFilled = 0

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ProtobufWriter } from './protobuf/writer.ts'
 import { WireFields } from './wire_fields.ts'
+import { ProtobufWriter } from './writer.ts'
 
 test('walks the fields of a message in order', () => {
   const bytes = new ProtobufWriter()
