@@ -74,6 +74,11 @@ export interface Settings {
   readonly signal?: Signal
   /** The id of the pipeline (`logs/mesh`) a processor stands in; undefined for components shared by pipelines. */
   readonly pipeline?: string
+  /**
+   * What the extension of a type shares with the components of this thread (`SharingComponent.shared`); undefined when
+   * the config has no such extension. Only for types that the component's factory names in `uses`.
+   */
+  readonly shared: (extensionType: string) => unknown
 }
 
 /** Structured logging; messages are constant lower-case phrases, everything variable is a field beside them. */

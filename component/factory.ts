@@ -1,7 +1,7 @@
 import type { Component, Settings } from './component.ts'
 import type { ConfigSchema } from './config_schema.ts'
 import type { Consumer, ConsumerSet, SignalData } from './consumer.ts'
-import type { IngestLink, MainHalf } from './link.ts'
+import type { IngestHalf, IngestLink, MainHalf } from './link.ts'
 import type { Signal } from './signal.ts'
 
 /** How far users may rely on a component's names and behaviour; the Collector's ladder. */
@@ -16,6 +16,16 @@ export interface ListenAddress {
   readonly path: readonly string[]
 }
 
+/** What a component wants of an extension that it shares with others (`Settings.shared`). */
+export interface ExtensionUse {
+  /** The extension's type, such as `k8s_metadata`. */
+  readonly extension: string
+  /** What exactly is wanted, in the extension's terms; plain data. The extension gets the wants of all its users. */
+  readonly needs: unknown
+  /** True: only if the config has the extension anyway. False: it is created with its defaults if nobody configured it. */
+  readonly isOptional: boolean
+}
+
 interface FactoryBase<C> {
   /** The type in a component id, snake_case. */
   readonly type: string
@@ -25,6 +35,8 @@ interface FactoryBase<C> {
   readonly description: string
   readonly config: ConfigSchema<C>
   readonly listens?: (config: C) => readonly ListenAddress[]
+  /** The extensions that a component of this config shares with others; receivers and processors only. */
+  readonly uses?: (config: C) => readonly ExtensionUse[]
 }
 
 /**
@@ -112,11 +124,24 @@ export interface ComponentView {
   readonly since: number
 }
 
-/** An extension; runs on the main thread, starts before and stops after everything else. */
+/** A component that shares an object with the other components of its thread (`Settings.shared`). */
+export interface SharingComponent extends Component {
+  /** The same object as long as the component lives; usable from its creation on, before `start`. */
+  readonly shared?: unknown
+}
+
+/**
+ * An extension; runs on the main thread, starts before and stops after everything else.
+ *
+ * `uses` are the `ExtensionUse.needs` of all components that use it, without repetitions. With an `ingest` half it also
+ * lives in every ingest worker, where it is created before and stopped after everything else; both halves may share
+ * an object with the components of their thread. There is at most one extension of a type that others use.
+ */
 export interface ExtensionFactory<C = any> extends FactoryBase<C> {
   readonly kind: 'extension'
   readonly stability: Stability
-  readonly create: (settings: Settings, config: C, view: ProcessView) => Component
+  readonly create: (settings: Settings, config: C, view: ProcessView, uses: readonly unknown[]) => SharingComponent & Partial<MainHalf<any>>
+  readonly ingest?: (settings: Settings, config: C, link: IngestLink<any>) => SharingComponent & Partial<IngestHalf<any>>
 }
 
 export type Factory = ReceiverFactory | ProcessorFactory | ConnectorFactory | ExporterFactory | ExtensionFactory

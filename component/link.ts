@@ -16,7 +16,7 @@ export interface IngestLink<Message> {
 /** The main half's side of the links from the ingest halves of the same component. */
 export interface MainHalf<Message> {
   /** Takes a message from the ingest half in worker `worker`; `life` tells a restarted worker from its predecessor. */
-  receive(message: Message, from: IngestOrigin): void
+  receive(message: Message, from: IngestPeer): void
   /** The worker ended (stopped or died): nothing more comes from it. What it wrote to shared memory stays readable. */
   gone(from: IngestOrigin): void
 }
@@ -24,4 +24,15 @@ export interface MainHalf<Message> {
 export interface IngestOrigin {
   readonly worker: number
   readonly life: number
+}
+
+/** An `IngestOrigin` with the way back: what is sent reaches `IngestHalf.receive` in that worker, in order. */
+export interface IngestPeer extends IngestOrigin {
+  /** Does nothing once the ingest half is gone. SharedArrayBuffers are shared, everything else is copied. */
+  send(message: unknown): void
+}
+
+/** An ingest half that is also told something by its main half. */
+export interface IngestHalf<Message> {
+  receive(message: Message): void
 }

@@ -121,6 +121,7 @@ export function settingsFor(node: PlanNode, from: { readonly logs: LogSource; re
     log: from.logs.for(node.spec.address),
     telemetry: from.telemetry,
     clock: from.clock,
+    shared: () => undefined,
     ...(node.signal === undefined ? {} : { signal: node.signal }),
     ...(node.pipeline === undefined ? {} : { pipeline: node.pipeline }),
   }

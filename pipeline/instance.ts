@@ -82,7 +82,7 @@ function create(node: PlanNode, parts: Parts): Created {
   const { config, id } = node.spec
   switch (node.kind) {
     case 'extension':
-      return { component: factories.get('extension', id.type).create(settings, config, around.view), consumers: {} }
+      return { component: factories.get('extension', id.type).create(settings, config, around.view, []), consumers: {} }
     case 'receiver':
       return { component: factories.get('receiver', id.type).create(settings, config, outlets), consumers: {} }
     case 'processor':

@@ -21,7 +21,7 @@ export class LinkHub {
       this.#senders.set(key, senders)
     }
     if (!senders.has(from.life)) senders.set(from.life, from)
-    this.#guard(key, () => this.#find(key)?.receive?.(message, from))
+    this.#guard(key, () => this.#find(key)?.receive?.(message, { ...from, send: () => {} }))
   }
 
   /** The ingest half of `key` in this life of a worker has ended. */

@@ -33,7 +33,7 @@ afterEach(async () => {
 
 async function open(more: Partial<HealthCheckConfig> = {}): Promise<(path: string, method?: string) => Promise<{ status: number; body: string }>> {
   const view = { components: () => components, isReady: () => isReady, lastReload: () => reload, startedAt: 0 }
-  const extension = healthCheckExtension.create(fakeSettings('extension', 'health_check'), { ...config, ...more }, view)
+  const extension = healthCheckExtension.create(fakeSettings('extension', 'health_check'), { ...config, ...more }, view, [])
   const host = new FakeHost()
   await extension.start?.(host)
   opened.push(extension)

@@ -81,7 +81,7 @@ function instancesOf(factory: Factory): { readonly part: string; readonly make: 
       return [{ part: 'main half', make: () => factory.main(settings(), config) }, ...halves]
     }
     case 'extension':
-      return [{ part: 'whole', make: () => factory.create(settings(), config, view) }]
+      return [{ part: 'whole', make: () => factory.create(settings(), config, view, []) }]
     default:
       throw new Error('BUG: no such kind')
   }

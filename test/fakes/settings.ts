@@ -34,7 +34,14 @@ export function fakeSettings(kind: ComponentKind, id: string): FakeSettings {
   const slash = id.indexOf('/')
   const type = slash < 0 ? id : id.slice(0, slash)
   const name = slash < 0 ? '' : id.slice(slash + 1)
-  return { id: { kind, type, name, text: id }, address: `${kind}s.${id}`, log: new FakeLogger(), telemetry: new FakeTelemetry(), clock: new FakeClock() }
+  return {
+    id: { kind, type, name, text: id },
+    address: `${kind}s.${id}`,
+    log: new FakeLogger(),
+    telemetry: new FakeTelemetry(),
+    clock: new FakeClock(),
+    shared: () => undefined,
+  }
 }
 
 /** A host that remembers what was reported to it. */
