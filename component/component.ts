@@ -8,6 +8,8 @@ export type StatusKind = 'starting' | 'ok' | 'recoverable_error' | 'permanent_er
 export interface Status {
   readonly kind: StatusKind
   readonly error?: string
+  /** True with a recoverable error that does not keep data out: the process stays ready. */
+  readonly staysReady?: boolean
 }
 
 /**

@@ -47,3 +47,15 @@ test('all is well only when there is something and every part is', () => {
   board.remove('k')
   expect(board.views()).toEqual([])
 })
+
+test('a recoverable error that keeps no data out leaves all well', () => {
+  const board = new StatusBoard(
+    () => 1,
+    () => {},
+  )
+  board.set(owner, { kind: 'ok' })
+  board.set(owner, { kind: 'recoverable_error', error: 'no answer', staysReady: true })
+  expect(board.isAllOk).toBe(true)
+  board.set(owner, { kind: 'permanent_error', error: 'gone', staysReady: true })
+  expect(board.isAllOk).toBe(false)
+})

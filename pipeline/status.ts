@@ -69,9 +69,10 @@ export class StatusBoard {
     }))
   }
 
-  /** True when there is something and all of it is well. */
+  /** True when there is something and all of it takes data. */
   get isAllOk(): boolean {
-    for (const { status } of this.#entries.values()) if (status.kind !== 'ok') return false
+    for (const { status } of this.#entries.values())
+      if (status.kind !== 'ok' && !(status.kind === 'recoverable_error' && status.staysReady === true)) return false
     return this.#entries.size > 0
   }
 }
