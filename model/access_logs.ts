@@ -1,4 +1,5 @@
 import type { ByteInterner } from '../lib/intern.ts'
+import type { Resource } from './attributes.ts'
 import type { EdgeTable } from './edges.ts'
 
 /** `AccessLogType` of envoy.data.accesslog.v3. */
@@ -104,6 +105,12 @@ export class AccessLogs {
   receivedMs = 0
   /** Filled by the `mesh` processor; see the `edge` column. */
   edges: EdgeTable | undefined
+  /**
+   * The entity that all rows are about, the proxy that sent them: set by processors that know it, such as
+   * `k8s_attributes`, and reset by the receiver for every message. The object stays the same as long as its attributes
+   * do, so its identity is a cache key. Undefined when no processor has seen the batch: see `proxyResource`.
+   */
+  resource: Resource | undefined
   capacity = CAPACITY
 
   entryAt = new Int32Array(CAPACITY)

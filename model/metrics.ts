@@ -65,4 +65,6 @@ export interface FamilyPoints {
 export interface Metrics {
   readonly timeMs: number
   readonly families: readonly FamilyPoints[]
+  /** Who sent the batch, as `ip:port` or `[ipv6]:port`; absent when it did not come over a connection of its own. */
+  readonly peer?: string
 }

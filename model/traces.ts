@@ -18,4 +18,6 @@ export interface Traces {
   readonly resource: Resource
   readonly scope: Scope
   readonly spans: readonly Span[]
+  /** Who sent the batch, as `ip:port` or `[ipv6]:port`; absent when it did not come over a connection of its own. */
+  readonly peer?: string
 }

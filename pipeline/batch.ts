@@ -41,7 +41,7 @@ export function copierFor<S extends Signal>(signal: S): Copy<SignalData[S]> {
 
 function copyMetrics(metrics: Metrics): Metrics {
   return {
-    timeMs: metrics.timeMs,
+    ...metrics,
     families: metrics.families.map((family) => ({
       ...family,
       series: [...family.series],
@@ -79,6 +79,7 @@ function accessLogsCopier(): Copy<AccessLogs> {
     own.message = source.message
     own.receivedMs = source.receivedMs
     own.edges = source.edges
+    own.resource = source.resource
     return own
   }
 }

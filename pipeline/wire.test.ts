@@ -80,13 +80,14 @@ describe('a fan-out of access logs', () => {
     const source = logs([200, 404])
     source.message = new Uint8Array([1, 2])
     source.receivedMs = 5
+    source.resource = { attributes: AttributeSet.of({ 'k8s.pod.name': 'reviews-v1-0' }) }
     for (const column of Object.values(source)) if (ArrayBuffer.isView(column) && column !== source.message) (column as Uint8Array).set([3, 4])
     const first = copy(source)
     for (const [name, column] of Object.entries(source)) {
       if (ArrayBuffer.isView(column))
         expect([name, [...(first[name as keyof AccessLogs] as Uint8Array).subarray(0, 2)]]).toEqual([name, [...(column as Uint8Array).subarray(0, 2)]])
     }
-    expect(first).toMatchObject({ length: 2, receivedMs: 5 })
+    expect(first).toMatchObject({ length: 2, receivedMs: 5, resource: source.resource })
     expect(copy(source)).toBe(first)
     expect(copy(logs([1]))).not.toBe(first)
   })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { ByteMessage } from '../../component/kit/byte_link.ts'
 import type { AccessLogs } from '../../model/access_logs.ts'
+import { AttributeSet } from '../../model/attributes.ts'
 import { sampleHttpLogs, sampleTcpLogs, withSampleEdge } from '../../test/fakes/access_logs.ts'
 import { fakeSettings } from '../../test/fakes/settings.ts'
 import type { DebugConfig } from './config.ts'
@@ -37,6 +38,13 @@ describe('access logs', () => {
     const text = print(verbosity, sampleHttpLogs({ path: hostile, cluster: hostile, userAgent: hostile }))
     expect(text).toContain('\\x1b]0;owned\\x07\\x1b[2J\\r\\nfake line\\u{202e}\\x9b31m')
     expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u)
+  })
+
+  test('come with the resource that a processor has put on the batch', () => {
+    const logs = sampleTcpLogs()
+    logs.resource = { attributes: AttributeSet.of({ 'k8s.pod.name': 'reviews-v1-0', hostile: '\u001b[2J' }) }
+    expect(print('detailed', logs).split('\n')[1]).toBe('resource: {k8s.pod.name=reviews-v1-0, hostile="\\x1b[2J"}')
+    expect(print('normal', logs)).not.toContain('reviews-v1-0')
   })
 
   test('have long paths cut on their one line', () => {

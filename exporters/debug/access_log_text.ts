@@ -3,6 +3,7 @@ import { type AccessLogs, AddressKind, EntryClass, EntryKind, LogType } from '..
 import type { Edge, Party } from '../../model/edges.ts'
 import { responseFlagsText } from '../../model/response_flags.ts'
 import { pushFields } from './fields_text.ts'
+import { attributesText } from './metrics_text.ts'
 import { printable, printableShort, quoted } from './printable.ts'
 import { bytesText, durationText, timeText } from './units_text.ts'
 
@@ -19,6 +20,11 @@ export function batchLine(logs: AccessLogs): string {
   for (let i = 0; i < logs.length; i++) if (logs.kind[i] === EntryKind.http) http++
   const { nodeId, logName, peer } = logs.origin
   return `access logs: ${logs.length} entries (${http} HTTP, ${logs.length - http} TCP) from ${quoted(nodeId || 'unidentified')} log ${quoted(logName)} at ${quoted(peer)}`
+}
+
+/** The line of what the batch is about; nothing when no processor has found that out. */
+export function resourceLine({ resource }: AccessLogs): string {
+  return resource === undefined || resource.attributes.size === 0 ? '' : `resource: ${attributesText(resource.attributes)}\n`
 }
 
 /**

@@ -4,7 +4,7 @@ import { type ByteMessage, ByteSender } from '../../component/kit/byte_link.ts'
 import type { IngestLink } from '../../component/link.ts'
 import type { Counter } from '../../component/telemetry.ts'
 import type { AccessLogs } from '../../model/access_logs.ts'
-import { batchLine, entryDetails, entryLine } from './access_log_text.ts'
+import { batchLine, entryDetails, entryLine, resourceLine } from './access_log_text.ts'
 import type { DebugConfig } from './config.ts'
 import { Sampler } from './sampler.ts'
 import { DROPPED_LOG_RECORDS } from './telemetry.ts'
@@ -41,7 +41,7 @@ export class DebugIngest implements Consumer<AccessLogs> {
   #render(logs: AccessLogs): string {
     if (this.#verbosity === 'basic') return `${batchLine(logs)}\n`
     const write = this.#verbosity === 'normal' ? entryLine : entryDetails
-    let text = this.#verbosity === 'normal' ? '' : `${batchLine(logs)}\n`
+    let text = this.#verbosity === 'normal' ? '' : `${batchLine(logs)}\n${resourceLine(logs)}`
     for (let i = 0; i < logs.length; i++) text += `${write(logs, i)}\n`
     return text
   }

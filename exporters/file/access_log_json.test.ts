@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { ByteMessage } from '../../component/kit/byte_link.ts'
 import type { AccessLogs } from '../../model/access_logs.ts'
+import { AttributeSet } from '../../model/attributes.ts'
 import { sampleHttpLogs, sampleTcpLogs, withSampleEdge } from '../../test/fakes/access_logs.ts'
 import { fakeSettings } from '../../test/fakes/settings.ts'
 import { FileIngest } from './ingest.ts'
@@ -27,6 +28,13 @@ test('keeps hostile strings inside of their line, and whole', () => {
   expect(lines.join('')).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}]/u)
   const parsed = JSON.parse(lines[0] as string) as { readonly request: { readonly path: string } }
   expect(parsed.request.path).toBe(hostile)
+})
+
+test('shows the resource that a processor has put on the batch', () => {
+  const logs = sampleTcpLogs()
+  logs.resource = { attributes: AttributeSet.of({ 'k8s.pod.name': 'reviews-v1-0', digests: ['a', 'b'], restarts: 3n }) }
+  const [line = ''] = linesOf(logs).split('\n')
+  expect(JSON.parse(line)).toMatchObject({ resource: { 'k8s.pod.name': 'reviews-v1-0', digests: ['a', 'b'], restarts: '3' } })
 })
 
 test('drops and counts what the main half is too slow for', () => {

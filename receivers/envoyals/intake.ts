@@ -198,6 +198,7 @@ export class Intake {
     // A consumer may change `length` (filters do); what is counted is what was handed on.
     const rows = logs.length
     logs.edges = undefined
+    logs.resource = undefined
     try {
       const taken = this.#next.consume(logs)
       if (taken === undefined) instruments.accepted.add(rows)
