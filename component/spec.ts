@@ -9,6 +9,11 @@ export interface ComponentSpec {
   readonly address: string
   /** Checked, with defaults filled in. */
   readonly config: unknown
+  /**
+   * Of extensions: what all components that use it want of it (`ExtensionUse.needs`), without repetitions and in an order
+   * that does not depend on the order of the config.
+   */
+  readonly uses?: readonly unknown[]
 }
 
 /** One pipeline; the lists hold ids (`type/name`, canonical types), connectors among receivers and exporters. */
@@ -27,7 +32,7 @@ export interface GraphSpec {
   readonly processors: Readonly<Record<string, ComponentSpec>>
   readonly connectors: Readonly<Record<string, ComponentSpec>>
   readonly exporters: Readonly<Record<string, ComponentSpec>>
-  /** In start order. */
+  /** In start order; at most one of a type that others use, and never fewer than these need. */
   readonly extensions: readonly ComponentSpec[]
   readonly pipelines: readonly PipelineSpec[]
   readonly service: ServiceSpec

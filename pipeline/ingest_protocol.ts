@@ -3,6 +3,7 @@ import type { Status } from '../component/component.ts'
 import type { GraphSpec } from '../component/spec.ts'
 import type { LogRecord } from '../telemetry/log_source.ts'
 import type { SlotMessage } from '../telemetry/slots.ts'
+import type { LinkEnds } from './links.ts'
 
 /** Cells of the Int32Array that a worker shares with the main thread to show that it is alive. */
 export const Beat = { count: 0, lagMicros: 1 } as const
@@ -36,16 +37,19 @@ export interface Listening {
   readonly port: number
 }
 
-/** Commands are answered in order by a `reply` with the same `request`. */
-export type ToWorker =
+/** Commands are obeyed in turn and answered in order by a `reply` with the same `request`. */
+export type WorkerCommand =
   | { readonly type: 'prepare'; readonly request: number; readonly spec: GraphSpec; readonly ports: ChosenPorts }
   | { readonly type: 'commit' | 'abort'; readonly request: number }
   | { readonly type: 'finish' | 'stop'; readonly request: number; readonly drainMs: number }
 
+/** Commands, and messages of main halves to ingest halves, which are delivered at once. */
+export type ToWorker = WorkerCommand | { readonly type: 'deliver'; readonly half: string; readonly message: unknown }
+
 export type FromWorker =
   | { readonly type: 'reply'; readonly request: number; readonly error?: string; readonly missed?: readonly string[] }
-  | { readonly type: 'link'; readonly key: string; readonly message: unknown }
-  | { readonly type: 'gone'; readonly key: string }
+  | { readonly type: 'link'; readonly ends: LinkEnds; readonly message: unknown }
+  | { readonly type: 'gone'; readonly ends: LinkEnds }
   | { readonly type: 'status'; readonly owner: { readonly key: string; readonly address: string; readonly kind: string }; readonly status: Status }
   | { readonly type: 'removed'; readonly key: string }
   | { readonly type: 'log'; readonly record: LogRecord }

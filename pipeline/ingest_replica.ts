@@ -1,19 +1,21 @@
 import type { Clock, Settings, Status } from '../component/component.ts'
 import type { ProcessView } from '../component/factory.ts'
+import type { IngestHalf } from '../component/link.ts'
 import type { Signal } from '../component/signal.ts'
 import type { GraphSpec, Registry } from '../component/spec.ts'
 import type { Telemetry } from '../component/telemetry.ts'
 import { canSharePorts } from '../lib/port_sharing.ts'
 import type { LogLevel, LogSource } from '../telemetry/log_source.ts'
 import { type ChosenPorts, type Listening, portKey } from './ingest_protocol.ts'
+import type { LinkEnds } from './links.ts'
 import { FactoryTable, type PlanNode, planGraph, type SidePlan } from './plan.ts'
 import { SideGraph, type SideSurroundings } from './side_graph.ts'
 import type { Branch } from './wire.ts'
 
 /** Where the news of an ingest side go: messages to the main thread, or calls when it is there already. */
 export interface IngestNews {
-  link(key: string, message: unknown, transfer: readonly ArrayBuffer[]): void
-  gone(key: string): void
+  link(ends: LinkEnds, message: unknown, transfer: readonly ArrayBuffer[]): void
+  gone(ends: LinkEnds): void
   status(owner: { readonly key: string; readonly address: string; readonly kind: string }, status: Status): void
   removed(key: string): void
   listening(listening: Listening): void
@@ -35,6 +37,8 @@ export class IngestReplica {
   readonly #options: IngestReplicaOptions
   readonly #factories: FactoryTable
   readonly #graph: SideGraph
+  /** Messages for halves that are not there yet, by key. */
+  readonly #early = new Map<string, unknown[]>()
   #ports: ChosenPorts = {}
   #level: LogLevel | undefined
 
@@ -68,6 +72,35 @@ export class IngestReplica {
     return this.#graph.stop(signal)
   }
 
+  /** Hands a message of the main half to an ingest half, also to one that is only prepared; one that is gone misses it. */
+  receive(half: string, message: unknown): void {
+    const early = this.#early.get(half)
+    if (early !== undefined) early.push(message)
+    else if (this.#graph.find(half) !== undefined) this.#deliver(half, message)
+    else {
+      // Without worker threads the answer to what a constructor sends arrives before there is an instance.
+      this.#early.set(half, [message])
+      queueMicrotask(() => this.#deliverEarly(half))
+    }
+  }
+
+  #deliverEarly(half: string): void {
+    const messages = this.#early.get(half) ?? []
+    this.#early.delete(half)
+    for (const message of messages) this.#deliver(half, message)
+  }
+
+  #deliver(half: string, message: unknown): void {
+    const instance = this.#graph.find(half)
+    if (instance === undefined) return
+    const component: Partial<IngestHalf<unknown>> = instance.component as Partial<IngestHalf<unknown>>
+    try {
+      component.receive?.(message)
+    } catch (error) {
+      this.#options.logs.for(instance.node.spec.address).error({ error }, 'message from main thread not taken')
+    }
+  }
+
   /** Unix sockets cannot be shared: a receiver that listens on one is in the first worker only. */
   #planFor(spec: GraphSpec): SidePlan {
     const { ingest } = planGraph(spec, this.#options.registry)
@@ -91,7 +124,7 @@ export class IngestReplica {
       factories: this.#factories,
       view: NO_VIEW,
       settingsFor: (node) => settingsFor(node, this.#options),
-      linkFor: (node) => ({ worker, send: (message, transfer = []) => news.link(node.mainKey as string, message, transfer) }),
+      linkFor: (node) => ({ worker, send: (message, transfer = []) => news.link(endsOf(node), message, transfer) }),
       hostFor: (node) => ({
         sharesPorts: canSharePorts(),
         chosenPort: (address) => this.#ports[portKey(node.spec.address, address)] ?? 0,
@@ -100,7 +133,7 @@ export class IngestReplica {
       report: (node, status) => news.status({ key: node.key, address: node.spec.address, kind: node.kind }, status),
       removed: (node) => {
         news.removed(node.key)
-        if (node.mainKey !== undefined) news.gone(node.mainKey)
+        if (node.mainKey !== undefined) news.gone(endsOf(node))
       },
       // Only main halves of exporters are asked for data on demand.
       refresh: async () => {},
@@ -113,19 +146,26 @@ export class IngestReplica {
   }
 }
 
-/** The settings of a node's component. */
-export function settingsFor(node: PlanNode, from: { readonly logs: LogSource; readonly telemetry: Telemetry; readonly clock: Clock }): Settings {
+function endsOf({ key, mainKey }: PlanNode): LinkEnds {
+  if (mainKey === undefined) throw new Error(`BUG: ${key} is not an ingest half`)
+  return { main: mainKey, half: key }
+}
+
+/** The settings of a node's component, without what depends on the other instances of its side. */
+export function settingsFor(
+  node: PlanNode,
+  from: { readonly logs: LogSource; readonly telemetry: Telemetry; readonly clock: Clock },
+): Omit<Settings, 'shared'> {
   return {
     id: node.spec.id,
     address: node.spec.address,
     log: from.logs.for(node.spec.address),
     telemetry: from.telemetry,
     clock: from.clock,
-    shared: () => undefined,
     ...(node.signal === undefined ? {} : { signal: node.signal }),
     ...(node.pipeline === undefined ? {} : { pipeline: node.pipeline }),
   }
 }
 
-/** Extensions, the only ones to look, run on the main thread. */
+/** The main halves of extensions, the only ones to look, run on the main thread. */
 const NO_VIEW: ProcessView = { components: () => [], isReady: () => false, lastReload: () => undefined, startedAt: 0 }

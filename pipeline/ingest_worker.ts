@@ -4,7 +4,7 @@ import { systemClock } from '../lib/clock.ts'
 import { keepTrimmed } from '../lib/heap_trim.ts'
 import { LogSource } from '../telemetry/log_source.ts'
 import { SlotTelemetry } from '../telemetry/slots.ts'
-import { BEAT_INTERVAL_MS, Beat, type FromWorker, type IngestTask, START_REQUEST, type ToWorker } from './ingest_protocol.ts'
+import { BEAT_INTERVAL_MS, Beat, type FromWorker, type IngestTask, START_REQUEST, type ToWorker, type WorkerCommand } from './ingest_protocol.ts'
 import { IngestReplica } from './ingest_replica.ts'
 
 /**
@@ -17,12 +17,12 @@ export async function runIngestWorker(task: IngestTask, registry: Registry): Pro
   const stopBeat = beat(task.beat)
   let stopTrim = (): void => {}
   try {
-    await answer(post, START_REQUEST, async () => {
+    const started = answer(post, START_REQUEST, async () => {
       await replica.prepare(task.spec, task.ports)
       replica.commit()
+      stopTrim = keepTrimmed(systemClock)
     })
-    stopTrim = keepTrimmed(systemClock)
-    await serve(task.port, replica, post)
+    await serve({ port: task.port, replica, post, started })
   } finally {
     stopBeat()
     stopTrim()
@@ -39,8 +39,8 @@ function replicaFor(task: IngestTask, registry: Registry, post: (message: FromWo
     logs: new LogSource(task.spec.service.telemetry.logs.level, (record) => post({ type: 'log', record: { ...record, worker } })),
     telemetry: new SlotTelemetry((message) => post({ type: 'telemetry', message })),
     news: {
-      link: (key, message, transfer) => post({ type: 'link', key, message }, transfer),
-      gone: (key) => post({ type: 'gone', key }),
+      link: (ends, message, transfer) => post({ type: 'link', ends, message }, transfer),
+      gone: (ends) => post({ type: 'gone', ends }),
       status: (owner, status) => post({ type: 'status', owner, status }),
       removed: (key) => post({ type: 'removed', key }),
       listening: (listening) => post({ type: 'listening', listening }),
@@ -48,20 +48,32 @@ function replicaFor(task: IngestTask, registry: Registry, post: (message: FromWo
   })
 }
 
+interface Served {
+  readonly port: MessagePort
+  readonly replica: IngestReplica
+  readonly post: (message: FromWorker) => void
+  readonly started: Promise<void>
+}
+
 /** Obeys commands one after the other; resolves after `stop`. */
-function serve(port: MessagePort, replica: IngestReplica, post: (message: FromWorker) => void): Promise<void> {
+function serve({ port, replica, post, started }: Served): Promise<void> {
   return new Promise((resolve) => {
-    let last = Promise.resolve()
-    port.on('message', (command: ToWorker) => {
+    let last = started
+    port.on('message', (message: ToWorker) => {
+      if (message.type === 'deliver') {
+        // Not in turn: a component that is being started may wait for just this.
+        replica.receive(message.half, message.message)
+        return
+      }
       last = last.then(async () => {
-        await answer(post, command.request, () => obey(replica, command))
-        if (command.type === 'stop') resolve()
+        await answer(post, message.request, () => obey(replica, message))
+        if (message.type === 'stop') resolve()
       })
     })
   })
 }
 
-async function obey(replica: IngestReplica, command: ToWorker): Promise<readonly string[] | undefined> {
+async function obey(replica: IngestReplica, command: WorkerCommand): Promise<readonly string[] | undefined> {
   switch (command.type) {
     case 'prepare':
       await replica.prepare(command.spec, command.ports)

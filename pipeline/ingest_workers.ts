@@ -7,7 +7,7 @@ import type { LogRecord } from '../telemetry/log_source.ts'
 import type { OwnTelemetry, WorkerSource } from '../telemetry/own_telemetry.ts'
 import type { FromWorker, IngestTask, Listening } from './ingest_protocol.ts'
 import type { IngestSide } from './ingest_side.ts'
-import type { LinkHub } from './links.ts'
+import type { IngestThread, LinkHub } from './links.ts'
 import type { PortBook } from './port_book.ts'
 import type { StatusBoard, StatusOwner } from './status.ts'
 import { workerLag, workerRestarts, workersRunning } from './telemetry.ts'
@@ -175,9 +175,16 @@ export class IngestWorkers implements IngestSide {
   async #start(slot: Slot, spec: GraphSpec): Promise<void> {
     const { board, clock, nextLife, ports } = this.#options
     const origin = { worker: slot.index, life: nextLife() }
+    const thread: IngestThread = { ...origin, post: (half, message) => life.deliver(half, message) }
     const source = this.#options.telemetry.attach()
     this.#tell(slot, slot.backoffMs === BACKOFF_MS.first ? { kind: 'starting' } : { kind: 'recoverable_error', error: 'starts again' })
-    const life = new WorkerLife({ pool: this.#pool, origin, spec, ports: ports.all(), onMessage: (message) => this.#receive(message, slot, origin, source) })
+    const life = new WorkerLife({
+      pool: this.#pool,
+      origin,
+      spec,
+      ports: ports.all(),
+      onMessage: (message) => this.#receive(message, { slot, thread, source }),
+    })
     slot.life = life
     slot.isSilent = false
     slot.startedAtMs = clock.monotonic()
@@ -235,20 +242,20 @@ export class IngestWorkers implements IngestSide {
     this.#running.set(this.#slots.filter((other) => other.isUp).length)
   }
 
-  #receive(message: FromWorker, slot: Slot, origin: { readonly worker: number; readonly life: number }, source: WorkerSource): void {
+  #receive(message: FromWorker, { slot, thread, source }: { readonly slot: Slot; readonly thread: IngestThread; readonly source: WorkerSource }): void {
     const { board, links, ports, writeLog } = this.#options
     switch (message.type) {
       case 'link':
-        links.deliver(message.key, message.message, origin)
+        links.deliver(message.ends, message.message, thread)
         break
       case 'gone':
-        links.gone(message.key, origin)
+        links.gone(message.ends, thread)
         break
       case 'status':
-        board.set({ ...message.owner, key: componentKey(origin.life, message.owner.key), worker: slot.index }, message.status)
+        board.set({ ...message.owner, key: componentKey(thread.life, message.owner.key), worker: slot.index }, message.status)
         break
       case 'removed':
-        board.remove(componentKey(origin.life, message.key))
+        board.remove(componentKey(thread.life, message.key))
         break
       case 'log':
         writeLog(message.record)

@@ -1,6 +1,6 @@
 import type { Component, Settings } from '../component/component.ts'
 import type { Consumer, SignalData } from '../component/consumer.ts'
-import type { ExporterMain, MainComponent, ProcessView } from '../component/factory.ts'
+import type { ExporterMain, MainComponent, ProcessView, SharingComponent } from '../component/factory.ts'
 import type { IngestLink } from '../component/link.ts'
 import { SIGNALS, type Signal } from '../component/signal.ts'
 import type { InstrumentSpec } from '../component/telemetry.ts'
@@ -11,7 +11,7 @@ import { Inlet, type InletMeters, Outlet } from './wire.ts'
 /** What a side of the graph supplies to the instances it makes. */
 export interface InstanceSurroundings {
   readonly factories: FactoryTable
-  settingsFor(node: PlanNode): Settings
+  settingsFor(node: PlanNode): Omit<Settings, 'shared'>
   /** For ingest halves. */
   linkFor(node: PlanNode): IngestLink<unknown>
   readonly view: ProcessView
@@ -21,7 +21,7 @@ export interface InstanceSurroundings {
 export interface Instance {
   /** Replaced by the next plan's node when the instance lives on. */
   node: PlanNode
-  readonly component: Component & Partial<MainComponent>
+  readonly component: SharingComponent & Partial<MainComponent>
   readonly inlets: { readonly [S in Signal]?: Inlet<S> }
   readonly outlets: { readonly [S in Signal]?: Outlet<S> }
   /** What it consumes changes. */
@@ -33,9 +33,12 @@ export interface Instance {
 /** Errors of one component are logged at most once in this time; the counters have them all. */
 const LOG_INTERVAL_MS = 10_000
 
-/** Creates the instance of a node; nothing is opened and nothing is connected yet. */
-export function createInstance(node: PlanNode, around: InstanceSurroundings): Instance {
-  const settings = around.settingsFor(node)
+/**
+ * Creates the instance of a node; nothing is opened and nothing is connected yet. `shared` is what `Settings.shared`
+ * answers.
+ */
+export function createInstance(node: PlanNode, around: InstanceSurroundings, shared: Settings['shared']): Instance {
+  const settings: Settings = { ...around.settingsFor(node), shared }
   const outlets = outletsFor(node, settings, around.factories)
   const { component, consumers } = create(node, { around, settings, outlets })
   const inlets: Partial<Record<Signal, Inlet>> = {}
@@ -82,7 +85,7 @@ function create(node: PlanNode, parts: Parts): Created {
   const { config, id } = node.spec
   switch (node.kind) {
     case 'extension':
-      return { component: factories.get('extension', id.type).create(settings, config, around.view, []), consumers: {} }
+      return { component: createExtension(node, parts), consumers: {} }
     case 'receiver':
       return { component: factories.get('receiver', id.type).create(settings, config, outlets), consumers: {} }
     case 'processor':
@@ -102,6 +105,15 @@ function create(node: PlanNode, parts: Parts): Created {
     default:
       throw new Error(`BUG: no component kind ${String(node.kind)}`)
   }
+}
+
+function createExtension(node: PlanNode, { around, settings }: Parts): Instance['component'] {
+  const { id, config, uses = [] } = node.spec
+  const factory = around.factories.get('extension', id.type)
+  if (node.half !== 'ingest') return factory.create(settings, config, around.view, uses)
+  const half = factory.ingest?.(settings, config, around.linkFor(node))
+  if (half === undefined) throw new Error(`BUG: ${node.key} has no ingest half`)
+  return half
 }
 
 function createProcessor(node: PlanNode, { around, settings, outlets }: Parts): Created {

@@ -5,7 +5,7 @@ import type { Telemetry } from '../component/telemetry.ts'
 import type { LogSource } from '../telemetry/log_source.ts'
 import { IngestReplica } from './ingest_replica.ts'
 import type { IngestSide } from './ingest_side.ts'
-import type { LinkHub } from './links.ts'
+import type { IngestThread, LinkHub } from './links.ts'
 import type { PortBook } from './port_book.ts'
 import type { StatusBoard } from './status.ts'
 import type { Branch } from './wire.ts'
@@ -32,7 +32,7 @@ export class LocalIngest implements IngestSide {
 
   constructor(options: LocalIngestOptions) {
     const { board, links, ports, life, registry, logs, telemetry, clock, mainInlet } = options
-    const origin = { worker: 0, life }
+    const thread: IngestThread = { worker: 0, life, post: (half, message) => this.#replica.receive(half, message) }
     this.#ports = ports
     this.#links = links
     this.#life = life
@@ -44,8 +44,8 @@ export class LocalIngest implements IngestSide {
       clock,
       mainInlet,
       news: {
-        link: (key, message) => links.deliver(key, message, origin),
-        gone: (key) => links.gone(key, origin),
+        link: (ends, message) => links.deliver(ends, message, thread),
+        gone: (ends) => links.gone(ends, thread),
         status: (owner, status) => void board.set({ ...owner, key: `ingest ${life} ${owner.key}` }, status),
         removed: (key) => board.remove(`ingest ${life} ${key}`),
         listening: (listening) => ports.add(listening),

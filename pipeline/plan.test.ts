@@ -124,3 +124,50 @@ test('all that cannot run in ingest workers is told at once', () => {
 test('a component that the registry does not have is a bug', () => {
   expect(() => planGraph(graphSpec(base, registry), { factories: [] })).toThrow('BUG: no')
 })
+
+describe('an extension that is shared', () => {
+  const shared: GraphSketch = {
+    ...base,
+    processors: { 'fake_stamp/a': {}, fake_numbered: {} },
+    extensions: { fake_other: {}, fake_number: {} },
+    pipelines: [
+      ['logs', ['fake_lines', 'fake_main_lines'], ['fake_stamp/a', 'fake_numbered'], ['fake_count']],
+      ['metrics', ['fake_count'], [], ['fake_collect']],
+    ],
+    threads: 0,
+  }
+  const node = ({ nodes }: SidePlan, address: string) => nodes.find(({ spec }) => spec.address === address)
+
+  test('has a half on each side, and its users have the key of the one on theirs', () => {
+    const { ingest, main } = plan(shared)
+    const mainHalf = node(main, 'extensions.fake_number')
+    const ingestHalf = node(ingest, 'extensions.fake_number')
+    expect([mainHalf?.half, ingestHalf?.half]).toEqual(['main', 'ingest'])
+    expect(ingestHalf?.mainKey).toBe(mainHalf?.key)
+    expect(node(ingest, 'processors.fake_numbered')?.uses).toEqual({ fake_number: ingestHalf?.key })
+    expect(node(main, 'processors.fake_numbered')?.uses).toEqual({ fake_number: mainHalf?.key })
+    expect(node(ingest, 'processors.fake_stamp/a')?.uses).toBeUndefined()
+  })
+
+  test.for([
+    { what: 'its config', change: { extensions: { fake_other: {}, fake_number: { number: 2 } } } },
+    { what: 'what is wanted of it', change: { processors: { 'fake_stamp/a': {}, fake_numbered: { wants: 'more' } } } },
+  ])('gets another key with $what, and so do its users and nobody else', ({ change }) => {
+    const keys = (sketch: GraphSketch): string[] => [...plan(sketch).ingest.nodes, ...plan(sketch).main.nodes].map(({ key }) => key)
+    const before = new Set(keys(shared))
+    const changed = keys({ ...shared, ...change }).filter((key) => !before.has(key))
+    expect(changed.map(short).sort()).toEqual([
+      'extensions.fake_number',
+      'extensions.fake_number/ingest',
+      'processors.fake_numbered@logs',
+      'processors.fake_numbered@logs',
+    ])
+  })
+
+  test('is a bug when it is needed and not there, or there twice', () => {
+    expect(() => plan({ ...shared, extensions: {} })).toThrow('BUG: processors.fake_numbered needs fake_number on its thread, where there is none')
+    expect(() => plan({ ...shared, extensions: { 'fake_number/1': {}, 'fake_number/2': {} } })).toThrow('BUG: processors.fake_numbered uses fake_number')
+    const optional = plan({ ...shared, extensions: {}, processors: { ...shared.processors, fake_numbered: { is_optional: true } } })
+    expect(node(optional.ingest, 'processors.fake_numbered')?.uses).toEqual({})
+  })
+})

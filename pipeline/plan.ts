@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import type { ConnectorFactory, ExporterFactory, ExtensionFactory, Factory, ProcessorFactory, ReceiverFactory } from '../component/factory.ts'
+import type { ConnectorFactory, ExporterFactory, ExtensionFactory, ExtensionUse, Factory, ProcessorFactory, ReceiverFactory } from '../component/factory.ts'
 import type { Signal } from '../component/signal.ts'
 import type { ComponentSpec, GraphSpec, PipelineSpec, Registry } from '../component/spec.ts'
+import { canonicalJson } from '../lib/canonical_json.ts'
 
 /** Where an outlet leads: to a component on the same side, or (without worker threads) straight to a main half. */
 export interface PlanInput {
@@ -28,6 +29,8 @@ export interface PlanNode {
   readonly pipeline?: string
   /** For ingest halves: the key of the main half. */
   readonly mainKey?: string
+  /** The extensions it shares with others: the key on this side by type. */
+  readonly uses?: Readonly<Record<string, string>>
   readonly outputs: { readonly [S in Signal]?: readonly PlanInput[] }
   /** Data flows from lower to higher ranks only. */
   readonly rank: number
@@ -140,11 +143,38 @@ class Planner {
     }
     rank(this.#ingest)
     rank(this.#main)
-    for (const [i, extension] of extensions.entries()) {
-      const key = `${extension.address}#${digest([extension.config])}`
-      this.#main.set(key, { key, kind: 'extension', half: 'whole', spec: extension, outputs: {}, rank: EXTENSION_RANK - i })
-    }
+    for (const [i, extension] of extensions.entries()) this.#addExtension(extension, EXTENSION_RANK - i)
     return { ingest: sorted(this.#ingest), main: sorted(this.#main) }
+  }
+
+  #addExtension(spec: ComponentSpec, rankOfIt: number): void {
+    const common = { kind: 'extension', spec, outputs: {}, rank: rankOfIt } as const
+    const key = extensionKey(spec)
+    const hasIngestHalf = this.#factories.get('extension', spec.id.type).ingest !== undefined
+    this.#main.set(key, { ...common, key, half: hasIngestHalf ? 'main' : 'whole' })
+    if (!hasIngestHalf) return
+    const ingestKey = ingestHalfKey(key)
+    this.#ingest.set(ingestKey, { ...common, outputs: {}, key: ingestKey, half: 'ingest', mainKey: key })
+  }
+
+  /** The extensions that a component on a side shares with others there, by type; undefined when it names none. */
+  #usesOf(kind: 'receiver' | 'processor', spec: ComponentSpec, side: Side): Readonly<Record<string, string>> | undefined {
+    const uses = this.#factories.get(kind, spec.id.type).uses?.(spec.config) ?? []
+    if (uses.length === 0) return undefined
+    return Object.fromEntries(uses.flatMap((use) => this.#extensionFor(use, { spec, side })))
+  }
+
+  #extensionFor({ extension: type, isOptional }: ExtensionUse, user: { readonly spec: ComponentSpec; readonly side: Side }): [string, string][] {
+    const { address } = user.spec
+    const [found, ...others] = this.#spec.extensions.filter(({ id }) => id.type === type)
+    if (others.length > 0) throw new Error(`BUG: ${address} uses ${type}, and there are several; the config check should have said so`)
+    const needsIngestHalf = user.side === this.#ingest
+    if (found === undefined || (needsIngestHalf && this.#factories.get('extension', type).ingest === undefined)) {
+      if (isOptional) return []
+      throw new Error(`BUG: ${address} needs ${type} on its thread, where there is none`)
+    }
+    const key = extensionKey(found)
+    return [[type, needsIngestHalf ? ingestHalfKey(key) : key]]
   }
 
   #runsIngest(id: string): boolean {
@@ -233,8 +263,10 @@ class Planner {
     for (const id of pipeline.processors.toReversed()) {
       const spec = this.#spec.processors[id] as ComponentSpec
       const { signal } = pipeline
-      const key = `${spec.address}@${pipeline.id}#${digest([spec.config])}`
-      side.set(key, { key, kind: 'processor', half: 'whole', spec, signal, pipeline: pipeline.id, outputs: { [signal]: next }, rank: 0 })
+      const uses = this.#usesOf('processor', spec, side)
+      const key = `${spec.address}@${pipeline.id}#${digest([spec.config, ...usesPart(uses)])}`
+      const node: MutableNode = { key, kind: 'processor', half: 'whole', spec, signal, pipeline: pipeline.id, outputs: { [signal]: next }, rank: 0 }
+      side.set(key, uses === undefined ? node : { ...node, uses })
       next = [{ side: 'here', key, signal }]
     }
     return next
@@ -251,10 +283,11 @@ class Planner {
     const spec = this.#spec.receivers[id] as ComponentSpec
     // A receiver is told at its creation which signals it feeds.
     const signals = new Set(this.#spec.pipelines.filter(({ receivers }) => receivers.includes(id)).map(({ signal }) => signal))
-    const key = `${spec.address}#${digest([spec.config, [...signals].sort()])}`
+    const uses = this.#usesOf('receiver', spec, side)
+    const key = `${spec.address}#${digest([spec.config, [...signals].sort(), ...usesPart(uses)])}`
     const known = side.get(key)
     if (known !== undefined) return known
-    const node: MutableNode = { key, kind: 'receiver', half: 'whole', spec, outputs: {}, rank: 0 }
+    const node: MutableNode = { key, kind: 'receiver', half: 'whole', spec, ...(uses === undefined ? {} : { uses }), outputs: {}, rank: 0 }
     side.set(key, node)
     return node
   }
@@ -279,13 +312,20 @@ function sorted(side: Side): SidePlan {
   return { nodes: [...side.values()].sort((a, b) => a.rank - b.rank) }
 }
 
-function digest(value: unknown): string {
-  return createHash('sha256').update(canonical(value)).digest('hex').slice(0, 16)
+function extensionKey({ address, config, uses = [] }: ComponentSpec): string {
+  return `${address}#${digest([config, uses])}`
 }
 
-/** JSON with sorted keys: the order in which a user wrote settings does not make another config. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) =>
-    typeof item === 'object' && item !== null && !Array.isArray(item) ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1))) : item,
-  )
+function ingestHalfKey(mainKey: string): string {
+  return `${mainKey}/ingest`
+}
+
+/** Who shares an extension is made anew together with it, so that nobody holds on to what the old one shared. */
+function usesPart(uses: Readonly<Record<string, string>> | undefined): unknown[] {
+  return uses === undefined ? [] : [uses]
+}
+
+/** The order in which a user wrote settings does not make another config. */
+function digest(value: unknown): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, 16)
 }

@@ -1,8 +1,9 @@
-import type { Component, Host, Status } from '../component/component.ts'
+import type { Component, Host, Settings, Status } from '../component/component.ts'
+import type { SharingComponent } from '../component/factory.ts'
 import { SIGNALS, type Signal } from '../component/signal.ts'
 import { endpointsConflict, parseEndpoint } from '../lib/endpoint.ts'
 import { createInstance, type Instance, type InstanceSurroundings } from './instance.ts'
-import type { PlanInput, PlanNode, SidePlan } from './plan.ts'
+import type { NodeKind, PlanInput, PlanNode, SidePlan } from './plan.ts'
 import type { Branch, Inlet, Outlet } from './wire.ts'
 
 /** What one side of the graph needs from the thread it lives in. */
@@ -114,7 +115,7 @@ export class SideGraph {
     this.#change = undefined
     await this.#stopAll(change.started.toReversed(), signal)
     for (const { node } of change.added.filter((instance) => !change.started.includes(instance))) this.#around.removed(node)
-    for (const { node } of change.handedOver) this.#instances.set(node.key, createInstance(node, this.#around))
+    for (const { node } of extensionsFirst(change.handedOver, ({ node: { kind } }) => kind)) this.#instances.set(node.key, this.#instance(node))
     for (const instance of this.#instances.values()) this.#connect(instance)
     for (const { node } of change.handedOver.toReversed()) {
       // Going on without it would be another graph than either config asks for.
@@ -139,20 +140,37 @@ export class SideGraph {
   }
 
   #create(change: Change): void {
-    for (const node of change.plan.nodes) {
+    // The others may ask for what extensions share as soon as they are created.
+    for (const node of extensionsFirst(change.plan.nodes, ({ kind }) => kind)) {
       const kept = this.#instances.get(node.key)
       if (kept !== undefined) {
         change.next.set(node.key, kept)
         continue
       }
       try {
-        const made = createInstance(node, this.#around)
+        const made = this.#instance(node)
         change.next.set(node.key, made)
         change.added.push(made)
       } catch (error) {
         throw new StartError(node.spec.address, error)
       }
     }
+    change.added.sort((a, b) => a.node.rank - b.node.rank)
+  }
+
+  #instance(node: PlanNode): Instance {
+    return createInstance(node, this.#around, this.#sharedWith(node))
+  }
+
+  /** What the extensions that a component names share; they live at least as long as it does. */
+  #sharedWith({ key, uses = {} }: PlanNode): Settings['shared'] {
+    const extensions = new Map<string, SharingComponent>()
+    for (const [type, extensionKey] of Object.entries(uses)) {
+      const extension = this.find(extensionKey)
+      if (extension === undefined) throw new Error(`BUG: ${key} is created before ${extensionKey}, which it uses`)
+      extensions.set(type, extension.component)
+    }
+    return (type) => extensions.get(type)?.shared
   }
 
   /** Stops old instances whose address a new one needs, where both cannot be open at once. */
@@ -290,6 +308,12 @@ async function shutdownBy(component: Component, signal: AbortSignal): Promise<bo
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** Extensions in their order of starting, then the rest. */
+function extensionsFirst<T>(items: readonly T[], kindOf: (item: T) => NodeKind): readonly T[] {
+  const isExtension = (item: T): boolean => kindOf(item) === 'extension'
+  return [...items.filter(isExtension).toReversed(), ...items.filter((item) => !isExtension(item))]
 }
 
 function upstream(plan: SidePlan): Map<string, readonly string[]> {

@@ -2,7 +2,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:wor
 import type { IngestOrigin } from '../component/link.ts'
 import type { GraphSpec } from '../component/spec.ts'
 import { type ThreadEnd, threadEnd, type WorkerPool } from '../lib/worker_pool.ts'
-import { Beat, type ChosenPorts, type FromWorker, type IngestTask, START_REQUEST, type ToWorker } from './ingest_protocol.ts'
+import { Beat, type ChosenPorts, type FromWorker, type IngestTask, START_REQUEST, type ToWorker, type WorkerCommand } from './ingest_protocol.ts'
 
 export interface WorkerLifeOptions {
   readonly pool: WorkerPool<IngestTask>
@@ -19,7 +19,7 @@ export interface WorkerEnd {
   readonly error?: Error
 }
 
-type Command = ToWorker extends infer C ? (C extends ToWorker ? Omit<C, 'request'> : never) : never
+type Command = WorkerCommand extends infer C ? (C extends WorkerCommand ? Omit<C, 'request'> : never) : never
 
 interface Pending {
   resolve(missed: readonly string[]): void
@@ -40,6 +40,7 @@ export class WorkerLife {
   readonly #onMessage: (message: FromWorker) => void
   #requests = START_REQUEST
   #isStopping = false
+  #hasEnded = false
   #beatSeen = 0
   #beatAtMs = 0
 
@@ -65,9 +66,13 @@ export class WorkerLife {
     const request = ++this.#requests
     return new Promise((resolve, reject) => {
       this.#pending.set(request, { resolve, reject })
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a MessagePort, not a window
-      this.#port.postMessage({ ...command, request })
+      this.#post({ ...command, request })
     })
+  }
+
+  /** Hands a message to an ingest half in the worker; does nothing once the thread has ended. */
+  deliver(half: string, message: unknown): void {
+    if (!this.#hasEnded) this.#post({ type: 'deliver', half, message })
   }
 
   /** Lets the graph drain and the task end; ends the thread hard when that takes much longer than it may. */
@@ -103,6 +108,11 @@ export class WorkerLife {
     return Atomics.load(this.#beat, Beat.lagMicros) / 1e6
   }
 
+  #post(message: ToWorker): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a MessagePort, not a window
+    this.#port.postMessage(message)
+  }
+
   #take(message: FromWorker): void {
     if (message.type !== 'reply') {
       this.#onMessage(message)
@@ -115,6 +125,7 @@ export class WorkerLife {
   }
 
   #end(end: WorkerEnd): WorkerEnd {
+    this.#hasEnded = true
     // The end arrives on another way than the messages: take those that were sent before it first.
     for (let entry = receiveMessageOnPort(this.#port); entry !== undefined; entry = receiveMessageOnPort(this.#port)) this.#take(entry.message as FromWorker)
     this.#port.close()

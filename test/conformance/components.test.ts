@@ -80,8 +80,11 @@ function instancesOf(factory: Factory): { readonly part: string; readonly make: 
       })
       return [{ part: 'main half', make: () => factory.main(settings(), config) }, ...halves]
     }
-    case 'extension':
-      return [{ part: 'whole', make: () => factory.create(settings(), config, view, []) }]
+    case 'extension': {
+      const { ingest } = factory
+      const half = ingest === undefined ? [] : [{ part: 'ingest half', make: () => ingest(settings(), config, link) }]
+      return [{ part: ingest === undefined ? 'whole' : 'main half', make: () => factory.create(settings(), config, view, []) }, ...half]
+    }
     default:
       throw new Error('BUG: no such kind')
   }

@@ -13,6 +13,7 @@ import { AttributeSet } from '../../model/attributes.ts'
 import type { Metrics } from '../../model/metrics.ts'
 import { seriesLayout } from '../../model/series/layout.ts'
 import { Control, SeriesShard, type ShardBuffers } from '../../model/series/shard.ts'
+import { fakeNumber, fakeNumbered, fakeOther } from './sharing.ts'
 
 /**
  * Small components to test the graph with. A line sent to `fake_lines` is a batch: JSON `{ "rows": [["host", 200], …] }`,
@@ -311,4 +312,6 @@ export const fakeMainSink = defineExporter({
   main: () => ({ consumers: { logs: { consume: () => {} } } }),
 })
 
-export const fakeRegistry: Registry = { factories: [fakeLines, fakeMainLines, fakeStamp, fakeCount, fakeCollect, fakeMainSink] }
+export const fakeRegistry: Registry = {
+  factories: [fakeLines, fakeMainLines, fakeStamp, fakeNumbered, fakeCount, fakeCollect, fakeMainSink, fakeNumber, fakeOther],
+}

@@ -1,5 +1,7 @@
 import type { ComponentKind } from '../../component/component.ts'
+import type { ExtensionUse } from '../../component/factory.ts'
 import type { ComponentSpec, GraphSpec, PipelineSpec, Registry, ServiceSpec } from '../../component/spec.ts'
+import { distinctNeeds } from '../../config/extension_needs.ts'
 
 /** A graph in few words: configs by section and id, pipelines as `[id, receivers, processors, exporters]`. */
 export interface GraphSketch {
@@ -16,22 +18,31 @@ export interface GraphSketch {
 
 type Configs = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
-/** Makes a spec from a sketch, with the factories' defaults filled in at the top level of every config. */
+/**
+ * Makes a spec from a sketch, with the factories' defaults filled in at the top level of every config. Extensions are
+ * those of the sketch, with what its receivers and processors want of them.
+ */
 export function graphSpec(sketch: GraphSketch, registry: Registry): GraphSpec {
   const section = (kind: ComponentKind, configs: Configs = {}): Record<string, ComponentSpec> =>
     Object.fromEntries(Object.entries(configs).map(([id, config]) => [id, componentSpec(kind, { id, config, registry })]))
+  const sections = { receivers: section('receiver', sketch.receivers), processors: section('processor', sketch.processors) }
+  const uses = [...Object.values(sections.receivers), ...Object.values(sections.processors)].flatMap((spec) => usesOf(spec, registry))
+  const extensions = Object.values(section('extension', sketch.extensions))
   return {
-    receivers: section('receiver', sketch.receivers),
-    processors: section('processor', sketch.processors),
+    ...sections,
     connectors: section('connector', sketch.connectors),
     exporters: section('exporter', sketch.exporters),
-    extensions: Object.values(section('extension', sketch.extensions)),
+    extensions: extensions.map((spec) => ({ ...spec, uses: distinctNeeds(uses.filter(({ extension }) => extension === spec.id.type)) })),
     pipelines: sketch.pipelines.map(([id, receivers, processors, exporters]) => {
       const pipeline = { id, signal: id.split('/')[0], receivers, processors, exporters }
       return pipeline as PipelineSpec
     }),
     service: serviceSpec(sketch),
   }
+}
+
+function usesOf({ id, config }: ComponentSpec, registry: Registry): readonly ExtensionUse[] {
+  return registry.factories.find(({ kind, type }) => kind === id.kind && type === id.type)?.uses?.(config) ?? []
 }
 
 function componentSpec(
