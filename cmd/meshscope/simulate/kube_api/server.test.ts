@@ -58,7 +58,7 @@ class Watch {
 
   async line(): Promise<string | undefined> {
     const { value, done } = await this.#lines.next()
-    return done === true ? undefined : (value as string)
+    return done === true ? undefined : value
   }
 
   async next(): Promise<WatchEvent> {
