@@ -34,8 +34,9 @@ export interface Host {
   /** Reports a change of status after `start` has returned; `fatal_error` ends the process with exit code 4. */
   report(status: Status): void
   /**
-   * True in an ingest worker that shares its listening ports with other workers. A component that listens on TCP or UDP
-   * then opens its sockets with `reusePort: true`.
+   * True in an ingest worker that shares its listening ports with other workers, and for an extension that shares something
+   * with other components, which must be up before its predecessor is stopped. A component that listens on TCP or UDP then
+   * opens its sockets with `reusePort: true`.
    */
   readonly sharesPorts: boolean
   /**

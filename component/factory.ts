@@ -1,5 +1,5 @@
 import type { Component, Settings } from './component.ts'
-import type { ConfigSchema } from './config_schema.ts'
+import type { ConfigSchema, FieldProblem } from './config_schema.ts'
 import type { Consumer, ConsumerSet, SignalData } from './consumer.ts'
 import type { IngestHalf, IngestLink, MainHalf } from './link.ts'
 import type { Signal } from './signal.ts'
@@ -24,6 +24,19 @@ export interface ExtensionUse {
   readonly needs: unknown
   /** True: only if the config has the extension anyway. False: it is created with its defaults if nobody configured it. */
   readonly isOptional: boolean
+}
+
+/** What one component wants of an extension. */
+export interface NamedUse {
+  /** The component's address. */
+  readonly address: string
+  readonly needs: unknown
+}
+
+/** A want that does not go together with others or with the extension's config. */
+export interface UseProblem extends FieldProblem {
+  /** Whose want it is, as an index into the uses; `path` is below that component. */
+  readonly use: number
 }
 
 interface FactoryBase<C> {
@@ -136,12 +149,17 @@ export interface SharingComponent extends Component {
  * `uses` are the `ExtensionUse.needs` of all components that use it, without repetitions. With an `ingest` half it also
  * lives in every ingest worker, where it is created before and stopped after everything else; both halves may share
  * an object with the components of their thread. There is at most one extension of a type that others use.
+ *
+ * A reload that changes the config or the uses makes a new extension, and anew everything that uses it. The old one lives
+ * until the change is complete, so one that listens on a port must open it with `reusePort: host.sharesPorts`.
  */
 export interface ExtensionFactory<C = any> extends FactoryBase<C> {
   readonly kind: 'extension'
   readonly stability: Stability
   readonly create: (settings: Settings, config: C, view: ProcessView, uses: readonly unknown[]) => SharingComponent & Partial<MainHalf<any>>
   readonly ingest?: (settings: Settings, config: C, link: IngestLink<any>) => SharingComponent & Partial<IngestHalf<any>>
+  /** Finds what is wrong with the uses taken together; part of checking a config. Pure, and never throws. */
+  readonly checkUses?: (config: C, uses: readonly NamedUse[]) => readonly UseProblem[]
 }
 
 export type Factory = ReceiverFactory | ProcessorFactory | ConnectorFactory | ExporterFactory | ExtensionFactory

@@ -1,6 +1,7 @@
 import type { Factory } from '../component/factory.ts'
 import { SIGNALS, type Signal } from '../component/signal.ts'
-import type { Definitions } from './components.ts'
+import type { Definition, Definitions } from './components.ts'
+import { hintForUnused, type RunningExtension } from './extension_uses.ts'
 import { SECTIONS } from './ids.ts'
 import { formatPath } from './node.ts'
 import type { Pipeline, Reference } from './pipelines.ts'
@@ -10,7 +11,9 @@ import { withArticle } from './wording.ts'
 interface Input {
   readonly definitions: Definitions
   readonly pipelines: readonly Pipeline[]
-  readonly extensions: readonly Reference[]
+  /** The components that pipelines name. */
+  readonly users: readonly Definition[]
+  readonly extensions: readonly RunningExtension[]
   /** True when ingest runs in worker threads, where some components cannot go. */
   readonly hasWorkers: boolean
 }
@@ -113,19 +116,18 @@ function checkConnectors({ definitions, pipelines }: Input, problems: ProblemLis
   }
 }
 
-function checkUnused({ definitions, pipelines, extensions }: Input, problems: ProblemList): void {
-  const used = new Set<string>()
-  for (const pipeline of pipelines) {
-    for (const role of ['receivers', 'processors', 'exporters'] as const) {
-      for (const { id } of pipeline[role]) used.add(`${definitions[role].has(id) ? role : 'connectors'}.${id}`)
-    }
-  }
-  for (const { id } of extensions) used.add(`extensions.${id}`)
+function checkUnused({ definitions, users, extensions }: Input, problems: ProblemList): void {
+  const used = new Set([...users, ...extensions.map(({ definition }) => definition)])
   for (const section of SECTIONS) {
     for (const definition of definitions[section].values()) {
-      if (definition.factory === undefined || used.has(`${section}.${definition.id.text}`)) continue
-      const where = section === 'extensions' ? 'service.extensions' : 'any pipeline'
-      problems.warn({ origin: definition.origin, path: formatPath(definition.path), problem: `not used in ${where}; it will not run` })
+      if (definition.factory === undefined || used.has(definition)) continue
+      const isExtension = section === 'extensions'
+      problems.warn({
+        origin: definition.origin,
+        path: formatPath(definition.path),
+        problem: `not used in ${isExtension ? 'service.extensions' : 'any pipeline'}; it will not run`,
+        hint: isExtension ? hintForUnused(definition, { users, extensions }) : undefined,
+      })
     }
   }
 }

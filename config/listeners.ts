@@ -1,7 +1,7 @@
 import type { ListenAddress } from '../component/factory.ts'
 import { endpointsConflict, parseEndpoint } from '../lib/endpoint.ts'
 import type { Definition } from './components.ts'
-import { type ConfigNode, formatPath, type NodePath, type Origin, valueOrigin } from './node.ts'
+import { type ConfigNode, formatPath, type NodePath, nodeAt, type Origin, valueOrigin } from './node.ts'
 import { formatOrigin, type ProblemList } from './problem.ts'
 
 /** A socket that the process will listen on. */
@@ -18,7 +18,9 @@ export function listenersOf(definition: Definition, root: ConfigNode): Listener[
   const addresses: readonly ListenAddress[] = definition.factory?.listens?.(definition.config) ?? []
   return addresses.map(({ network, address, path }) => {
     const full = [...definition.path, ...path]
-    return { network, address, path: full, origin: valueOrigin(root, full) }
+    // An extension that nobody has configured stands where it is needed.
+    const origin = nodeAt(root, definition.path) === undefined ? definition.origin : valueOrigin(root, full)
+    return { network, address, path: full, origin }
   })
 }
 

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs'
 import type { ComponentSpec, GraphSpec, PipelineSpec, Registry, ServiceSpec } from '../component/spec.ts'
 import { checkComponents, type Definition, type Definitions } from './components.ts'
+import { addressOf, type RunningExtension, runningExtensions } from './extension_uses.ts'
 import { checkGraph } from './graph_check.ts'
-import { SECTIONS, sectionOf } from './ids.ts'
+import { SECTIONS } from './ids.ts'
 import { checkListeners, listenersOf } from './listeners.ts'
 import { type ConfigNode, formatPath, keyOrigin, nodeAt, toPlain, valueOrigin } from './node.ts'
-import { type Pipeline, type Reference, readExtensions, readPipelines } from './pipelines.ts'
+import { type Pipeline, readExtensions, readPipelines } from './pipelines.ts'
 import { type Problem, ProblemList } from './problem.ts'
 import { checkSchema } from './schema_check.ts'
 import { metricsAddressPath, serviceConfig, serviceSpec } from './service_schema.ts'
@@ -36,10 +37,11 @@ export interface LoadResult {
   readonly files: readonly string[]
 }
 
-/** A whole checked config with defaults filled in, unused components included; for printing. */
+/** A whole checked config with defaults filled in, unused components and implicit extensions included; for printing. */
 export interface CheckedConfig {
-  /** Components by section, in the order of the config. */
+  /** Components by section, in the order of the config; at the end the extensions that are created although nobody has configured them. */
   readonly components: readonly Definition[]
+  /** The extensions that run, in start order. */
   readonly extensions: readonly string[]
   readonly pipelines: readonly PipelineSpec[]
   readonly service: ServiceSpec
@@ -94,14 +96,16 @@ function checkDocument(root: ConfigNode, { factories }: Registry, problems: Prob
   }
   const service = checkSchema({ root, path: ['service'], config: serviceConfig }, problems)
   const pipelines = readPipelines({ root, definitions, factories }, problems)
-  const extensions = readExtensions({ root, definitions, factories }, problems)
+  const listed = readExtensions({ root, definitions, factories }, problems)
+  const users = pipelineDefinitions(definitions, pipelines)
+  const extensions = runningExtensions({ root, factories, definitions, listed, users }, problems)
   const threads = nodeAt(node, ['workers', 'threads'])
-  checkGraph({ definitions, pipelines, extensions, hasWorkers: threads?.kind !== 'scalar' || threads.value !== 0 }, problems)
-  const used = usedDefinitions(definitions, pipelines, extensions)
+  checkGraph({ definitions, pipelines, users, extensions, hasWorkers: threads?.kind !== 'scalar' || threads.value !== 0 }, problems)
+  const used = [...users, ...extensions.map(({ definition }) => definition)]
   const own = service === undefined ? [] : ownListeners(root, service)
   checkListeners([...used.flatMap((definition) => listenersOf(definition, root)), ...own], problems)
   if (!problems.isEmpty) return undefined
-  return built({ definitions, used, pipelines, extensions, service: serviceSpec(service) })
+  return built({ definitions, users, pipelines, extensions, service: serviceSpec(service) })
 }
 
 function checkTopLevel(root: ConfigNode, problems: ProblemList): void {
@@ -119,52 +123,51 @@ function ownListeners(root: ConfigNode, service: unknown) {
   return [{ network: 'tcp' as const, address: metrics.address, path, origin: valueOrigin(root, path) }]
 }
 
-/** The components that will run, each once. */
-function usedDefinitions(definitions: Definitions, pipelines: readonly Pipeline[], extensions: readonly Reference[]): Definition[] {
+/** The components that pipelines name, each once. */
+function pipelineDefinitions(definitions: Definitions, pipelines: readonly Pipeline[]): Definition[] {
   const used = new Set<Definition | undefined>()
   for (const pipeline of pipelines) {
     for (const role of ['receivers', 'processors', 'exporters'] as const) {
       for (const { id } of pipeline[role]) used.add(definitions[role].get(id) ?? definitions.connectors.get(id))
     }
   }
-  for (const { id } of extensions) used.add(definitions.extensions.get(id))
   return [...used].filter((definition) => definition !== undefined)
 }
 
 interface Checked {
   readonly definitions: Definitions
-  readonly used: readonly Definition[]
+  readonly users: readonly Definition[]
   readonly pipelines: readonly Pipeline[]
-  readonly extensions: readonly Reference[]
+  readonly extensions: readonly RunningExtension[]
   readonly service: ServiceSpec
 }
 
-function built({ definitions, used, pipelines, extensions, service }: Checked): { readonly spec: GraphSpec; readonly config: CheckedConfig } {
+function built({ definitions, users, pipelines, extensions, service }: Checked): { readonly spec: GraphSpec; readonly config: CheckedConfig } {
   const byKind = (kind: Definition['id']['kind']): Record<string, ComponentSpec> =>
-    Object.fromEntries(used.filter(({ id }) => id.kind === kind).map((definition) => [definition.id.text, specOf(definition)]))
+    Object.fromEntries(users.filter(({ id }) => id.kind === kind).map((definition) => [definition.id.text, specOf(definition)]))
   const lines = pipelines.map(({ id, signal, receivers, processors, exporters }): PipelineSpec => {
     return { id, signal, receivers: receivers.map((r) => r.id), processors: processors.map((r) => r.id), exporters: exporters.map((r) => r.id) }
   })
-  const running = extensions.map(({ id }) => used.find((definition) => definition.id.kind === 'extension' && definition.id.text === id))
+  const implicit = extensions.map(({ definition }) => definition).filter(({ id }) => !definitions.extensions.has(id.text))
   return {
     spec: {
       receivers: byKind('receiver'),
       processors: byKind('processor'),
       connectors: byKind('connector'),
       exporters: byKind('exporter'),
-      extensions: running.filter((definition) => definition !== undefined).map(specOf),
+      extensions: extensions.map(({ definition, uses }) => ({ ...specOf(definition), uses })),
       pipelines: lines,
       service,
     },
     config: {
-      components: SECTIONS.flatMap((section) => [...definitions[section].values()]),
-      extensions: extensions.map(({ id }) => id),
+      components: [...SECTIONS.flatMap((section) => [...definitions[section].values()]), ...implicit],
+      extensions: extensions.map(({ definition }) => definition.id.text),
       pipelines: lines,
       service,
     },
   }
 }
 
-function specOf({ id, config }: Definition): ComponentSpec {
-  return { id, address: `${sectionOf(id.kind)}.${id.text}`, config }
+function specOf(definition: Definition): ComponentSpec {
+  return { id: definition.id, address: addressOf(definition), config: definition.config }
 }

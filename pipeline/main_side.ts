@@ -3,9 +3,10 @@ import type { MainComponent, ProcessView } from '../component/factory.ts'
 import type { Signal } from '../component/signal.ts'
 import type { Registry } from '../component/spec.ts'
 import type { Telemetry } from '../component/telemetry.ts'
+import { canSharePorts } from '../lib/port_sharing.ts'
 import type { LogSource } from '../telemetry/log_source.ts'
 import { settingsFor } from './ingest_replica.ts'
-import { FactoryTable, type PlanNode } from './plan.ts'
+import { FactoryTable, isShared, type PlanNode } from './plan.ts'
 import type { PortBook } from './port_book.ts'
 import { SideGraph } from './side_graph.ts'
 import type { StatusBoard } from './status.ts'
@@ -40,7 +41,8 @@ export class MainSide {
         throw new Error(`BUG: ${node.key} is not an ingest half`)
       },
       hostFor: (node) => ({
-        sharesPorts: false,
+        // The old one must not make room for the new one before all who share the new one are there.
+        sharesPorts: isShared(node) && canSharePorts(),
         chosenPort: () => 0,
         listening: (listener) => ports.add({ address: node.spec.address, ...listener }),
       }),

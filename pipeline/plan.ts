@@ -312,6 +312,11 @@ function sorted(side: Side): SidePlan {
   return { nodes: [...side.values()].sort((a, b) => a.rank - b.rank) }
 }
 
+/** True for an extension that shares an object with other components, which hold on to it. */
+export function isShared({ kind, half, spec }: PlanNode): boolean {
+  return kind === 'extension' && (half !== 'whole' || (spec.uses ?? []).length > 0)
+}
+
 function extensionKey({ address, config, uses = [] }: ComponentSpec): string {
   return `${address}#${digest([config, uses])}`
 }

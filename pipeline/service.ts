@@ -13,7 +13,7 @@ import { IngestWorkers } from './ingest_workers.ts'
 import { LinkHub } from './links.ts'
 import { LocalIngest } from './local_ingest.ts'
 import { MainSide } from './main_side.ts'
-import { FactoryTable, type GraphPlan, planGraph } from './plan.ts'
+import { FactoryTable, type GraphPlan, isShared, planGraph } from './plan.ts'
 import { PortBook, probeAddress } from './port_book.ts'
 import { StatusBoard } from './status.ts'
 import { configLastReloadSuccess, configReloadFailures, configReloads } from './telemetry.ts'
@@ -123,10 +123,10 @@ export class Service {
     const plan = planGraph(spec, this.#options.registry)
     const workers = JSON.stringify(spec.service.workers)
     const old = this.#ingest
+    await this.#probe(plan)
     await this.#main.graph.prepare(plan.main)
     let side: IngestSide
     try {
-      await this.#probe(plan)
       side = old?.workers === workers ? old.side : this.#openIngest(spec)
       await side.prepare(spec)
     } catch (error) {
@@ -170,19 +170,21 @@ export class Service {
     return 1
   }
 
-  /** Other processes on the ports of ingest receivers would go unnoticed, because these share them. */
+  /** Other processes on the ports of ingest receivers and shared extensions would go unnoticed, because these share them. */
   async #probe(plan: GraphPlan): Promise<void> {
     if (!canSharePorts()) return
-    const held = this.#spec === undefined ? [] : this.#ingestListens(planGraph(this.#spec, this.#options.registry)).map(({ listen }) => listen)
-    for (const { address, listen } of this.#ingestListens(plan)) {
+    const held = this.#spec === undefined ? [] : this.#sharingListens(planGraph(this.#spec, this.#options.registry)).map(({ listen }) => listen)
+    for (const { address, listen } of this.#sharingListens(plan)) {
       if (!held.some((own) => isSamePort(own, listen))) await probeAddress(address, listen)
     }
   }
 
-  #ingestListens({ ingest }: GraphPlan): { readonly address: string; readonly listen: ListenAddress }[] {
-    return ingest.nodes
-      .filter(({ kind }) => kind === 'receiver')
-      .flatMap(({ spec }) => (this.#factories.get('receiver', spec.id.type).listens?.(spec.config) ?? []).map((listen) => ({ address: spec.address, listen })))
+  #sharingListens({ ingest, main }: GraphPlan): { readonly address: string; readonly listen: ListenAddress }[] {
+    const sharing = [...ingest.nodes.filter(({ kind }) => kind === 'receiver'), ...main.nodes.filter(isShared)]
+    return sharing.flatMap(({ kind, spec }) => {
+      const listens = this.#factories.get(kind, spec.id.type).listens?.(spec.config) ?? []
+      return listens.map((listen) => ({ address: spec.address, listen }))
+    })
   }
 
   #noteReload(error: Error | undefined): void {

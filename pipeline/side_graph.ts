@@ -3,7 +3,7 @@ import type { SharingComponent } from '../component/factory.ts'
 import { SIGNALS, type Signal } from '../component/signal.ts'
 import { endpointsConflict, parseEndpoint } from '../lib/endpoint.ts'
 import { createInstance, type Instance, type InstanceSurroundings } from './instance.ts'
-import type { NodeKind, PlanInput, PlanNode, SidePlan } from './plan.ts'
+import { isShared, type PlanInput, type PlanNode, type SidePlan } from './plan.ts'
 import type { Branch, Inlet, Outlet } from './wire.ts'
 
 /** What one side of the graph needs from the thread it lives in. */
@@ -32,6 +32,9 @@ export class StartError extends Error {
 
 /** How long a component may run over the deadline after its signal has aborted, before the graph goes on without it. */
 const GRACE_MS = 250
+
+/** What a shared extension reports that was stopped for one that then did not start. */
+const CANNOT_COME_BACK = 'was stopped to make room for its successor, which did not start; those that share it cannot go on with another one'
 
 /**
  * The part of the graph that lives in one thread.
@@ -115,9 +118,11 @@ export class SideGraph {
     this.#change = undefined
     await this.#stopAll(change.started.toReversed(), signal)
     for (const { node } of change.added.filter((instance) => !change.started.includes(instance))) this.#around.removed(node)
-    for (const { node } of extensionsFirst(change.handedOver, ({ node: { kind } }) => kind)) this.#instances.set(node.key, this.#instance(node))
+    const [lost, renewed] = [change.handedOver.filter(({ node }) => isShared(node)), change.handedOver.filter(({ node }) => !isShared(node))]
+    for (const { node } of renewed) this.#instances.set(node.key, this.#instance(node))
     for (const instance of this.#instances.values()) this.#connect(instance)
-    for (const { node } of change.handedOver.toReversed()) {
+    for (const { node } of lost) this.#around.report(node, { kind: 'fatal_error', error: CANNOT_COME_BACK })
+    for (const { node } of renewed.toReversed()) {
       // Going on without it would be another graph than either config asks for.
       await this.#start(this.#instances.get(node.key) as Instance).catch((error: Error) =>
         this.#around.report(node, { kind: 'fatal_error', error: error.message }),
@@ -141,7 +146,7 @@ export class SideGraph {
 
   #create(change: Change): void {
     // The others may ask for what extensions share as soon as they are created.
-    for (const node of extensionsFirst(change.plan.nodes, ({ kind }) => kind)) {
+    for (const node of extensionsFirst(change.plan)) {
       const kept = this.#instances.get(node.key)
       if (kept !== undefined) {
         change.next.set(node.key, kept)
@@ -311,9 +316,8 @@ async function shutdownBy(component: Component, signal: AbortSignal): Promise<bo
 }
 
 /** Extensions in their order of starting, then the rest. */
-function extensionsFirst<T>(items: readonly T[], kindOf: (item: T) => NodeKind): readonly T[] {
-  const isExtension = (item: T): boolean => kindOf(item) === 'extension'
-  return [...items.filter(isExtension).toReversed(), ...items.filter((item) => !isExtension(item))]
+function extensionsFirst({ nodes }: SidePlan): readonly PlanNode[] {
+  return [...nodes.filter(({ kind }) => kind === 'extension').toReversed(), ...nodes.filter(({ kind }) => kind !== 'extension')]
 }
 
 function upstream(plan: SidePlan): Map<string, readonly string[]> {

@@ -1,5 +1,5 @@
 import { configSchema } from '../../component/config_schema.ts'
-import { defineConnector, defineExporter, defineExtension, defineProcessor, defineReceiver } from '../../component/factory.ts'
+import { defineConnector, defineExporter, defineExtension, defineProcessor, defineReceiver, type ExtensionUse } from '../../component/factory.ts'
 import type { Registry } from '../../component/spec.ts'
 
 /** Factories for tests of the config loader only: every kind of setting and every rule, nothing that can be created. */
@@ -58,6 +58,8 @@ const als = defineReceiver({
 
 const noSettings = configSchema({ type: 'object', additionalProperties: false, properties: {} })
 
+const useMetadata = (needs: object, isOptional: boolean): ExtensionUse => ({ extension: 'k8s_metadata', needs, isOptional })
+
 const mesh = defineProcessor({
   type: 'mesh',
   description: 'Names both sides.',
@@ -65,6 +67,35 @@ const mesh = defineProcessor({
   runs: 'ingest',
   provides: 'mesh',
   config: noSettings,
+  uses: () => [useMetadata({ lookups: ['address', 'host'] }, true)],
+  create: { logs: notCreated },
+})
+
+const k8sAttributes = defineProcessor({
+  type: 'k8s_attributes',
+  aliases: ['k8sattributes'],
+  description: 'Adds attributes of pods.',
+  stability: { logs: 'alpha', metrics: 'alpha' },
+  runs: 'ingest',
+  config: configSchema({
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      auth_type: { type: 'string', enum: ['serviceAccount', 'kubeConfig', 'any'], default: 'any', description: 'How to get at the API server.' },
+      passthrough: { type: 'boolean', default: false, description: 'Whether nothing is looked up.' },
+    },
+  }),
+  uses: ({ passthrough, auth_type: authType }) => (passthrough ? [] : [useMetadata({ authType, lookups: ['address'] }, false)]),
+  create: { logs: notCreated, metrics: notCreated },
+})
+
+const tokens = defineProcessor({
+  type: 'tokens',
+  description: 'Needs an extension that has no defaults.',
+  stability: { logs: 'alpha' },
+  runs: 'ingest',
+  config: noSettings,
+  uses: () => [{ extension: 'vault', needs: {}, isOptional: false }],
   create: { logs: notCreated },
 })
 
@@ -189,5 +220,55 @@ const health = defineExtension({
   create: notCreated,
 })
 
+const metadata = defineExtension({
+  type: 'k8s_metadata',
+  description: 'Kubernetes metadata.',
+  stability: 'alpha',
+  config: configSchema({
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      scope: { type: 'string', enum: ['node', 'cluster'], default: 'node', description: 'Which pods.' },
+      endpoint: { type: 'string', format: 'endpoint', default: 'localhost:13134', description: 'Address to listen on.' },
+    },
+  }),
+  listens: ({ endpoint }) => [{ network: 'tcp', address: endpoint, path: ['endpoint'] }],
+  checkUses: (_config, uses) => {
+    const authTypes = uses.map(({ needs }) => (needs as { readonly authType?: string }).authType ?? 'any')
+    const first = authTypes.findIndex((authType) => authType !== 'any')
+    return authTypes.flatMap((authType, use) =>
+      authType === 'any' || authType === authTypes[first]
+        ? []
+        : [
+            {
+              use,
+              path: ['auth_type'],
+              problem: 'two ways to one API server',
+              expected: `${authTypes[first]}, as of ${uses[first]?.address}`,
+              found: authType,
+            },
+          ],
+    )
+  },
+  create: notCreated,
+  ingest: notCreated,
+})
+
+const vault = defineExtension({
+  type: 'vault',
+  description: 'Has no defaults.',
+  stability: 'alpha',
+  config: configSchema({
+    type: 'object',
+    additionalProperties: false,
+    required: ['address'],
+    properties: { address: { type: 'string', description: 'Address of the server.' } },
+  }),
+  create: notCreated,
+  ingest: notCreated,
+})
+
 /** A registry of those. */
-export const configTestRegistry: Registry = { factories: [statsd, als, mesh, batch, meshMetrics, forward, otlp, debug, prometheus, health] }
+export const configTestRegistry: Registry = {
+  factories: [statsd, als, mesh, k8sAttributes, tokens, batch, meshMetrics, forward, otlp, debug, prometheus, health, metadata, vault],
+}

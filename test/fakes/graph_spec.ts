@@ -1,7 +1,7 @@
 import type { ComponentKind } from '../../component/component.ts'
 import type { ExtensionUse } from '../../component/factory.ts'
 import type { ComponentSpec, GraphSpec, PipelineSpec, Registry, ServiceSpec } from '../../component/spec.ts'
-import { distinctNeeds } from '../../config/extension_needs.ts'
+import { distinctNeeds } from '../../config/extension_uses.ts'
 
 /** A graph in few words: configs by section and id, pipelines as `[id, receivers, processors, exporters]`. */
 export interface GraphSketch {

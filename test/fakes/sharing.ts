@@ -1,4 +1,6 @@
-import type { Settings } from '../../component/component.ts'
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:net'
+import type { Host, Settings } from '../../component/component.ts'
 import { type ConfigOf, configSchema } from '../../component/config_schema.ts'
 import type { Consumer } from '../../component/consumer.ts'
 import { defineExtension, defineProcessor, type ExtensionUse, type SharingComponent } from '../../component/factory.ts'
@@ -19,6 +21,7 @@ const numberConfig = configSchema({
     number: { type: 'integer', default: 1, description: 'What is shared at first.' },
     says_hello: { type: 'string', enum: ['when_created', 'at_start'], default: 'at_start', description: 'When an ingest half asks for the number.' },
     fails_start: { type: 'boolean', default: false, description: 'For tests.' },
+    endpoint: { type: 'string', default: '', description: 'Where the main half listens; a path for unix sockets, empty for not at all.' },
   },
 })
 type NumberConfig = ConfigOf<typeof numberConfig>
@@ -37,6 +40,7 @@ export class FakeNumberMain implements SharingComponent, MainHalf<'hello'> {
   readonly peers: IngestPeer[] = []
   readonly shared: { number: number }
   readonly #config: NumberConfig
+  #server: Server | undefined
 
   constructor(config: NumberConfig, uses: readonly unknown[]) {
     this.#config = config
@@ -46,13 +50,23 @@ export class FakeNumberMain implements SharingComponent, MainHalf<'hello'> {
     sharingEvents.push('main half created')
   }
 
-  start(): void {
+  async start(host: Host): Promise<void> {
     if (this.#config.fails_start) throw new Error('cannot start because the test says so')
+    if (this.#config.endpoint !== '') await this.#listen(this.#config.endpoint, host)
     this.#note('start')
   }
 
   shutdown(): void {
+    this.#server?.close()
     this.#note('shutdown')
+  }
+
+  async #listen(endpoint: string, { sharesPorts }: Host): Promise<void> {
+    const [host = '', port] = endpoint.split(':')
+    const server = createServer((socket) => socket.end(`${this.shared.number}`))
+    this.#server = server
+    server.listen(endpoint.startsWith('/') ? { path: endpoint } : { host, port: Number(port), reusePort: sharesPorts })
+    await once(server, 'listening')
   }
 
   receive(_hello: 'hello', peer: IngestPeer): void {
@@ -112,6 +126,7 @@ export const fakeNumber = defineExtension({
   description: 'Shares a number.',
   stability: 'development',
   config: numberConfig,
+  listens: ({ endpoint }) => (endpoint === '' ? [] : [{ network: endpoint.startsWith('/') ? 'unix' : 'tcp', address: endpoint, path: ['endpoint'] }]),
   create: (_settings, config, _view, uses) => new FakeNumberMain(config, uses),
   ingest: (_settings, config, link) => new FakeNumberIngest(config, link),
 })

@@ -1,3 +1,9 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { collected, fakeRegistry } from '../fakes/components.ts'
 import type { GraphSketch } from '../fakes/graph_spec.ts'
@@ -53,6 +59,21 @@ async function untilOnly(number: number, port: number): Promise<void> {
     const key = `a 200 ${number}`
     return (after[key] ?? 0) - (before[key] ?? 0) === 16
   })
+}
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen({ port: 0, host: '127.0.0.1' })
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** What the extension that listens there says. */
+async function ask(endpoint: string): Promise<string> {
+  const [host = '', port] = endpoint.split(':')
+  return text(connect({ host, port: Number(port) }))
 }
 
 describe('what an extension shares', () => {
@@ -237,6 +258,40 @@ describe('a reload', () => {
     await untilOnly(7, run.port(RECEIVER))
   })
 
+  test('exchanges an extension that listens without a moment in which nobody does', async () => {
+    const run = newRun()
+    const endpoint = `127.0.0.1:${await freePort()}`
+    await run.start(sketch(1, { extensions: { fake_number: { number: 5, endpoint } } }))
+    await run.reload(sketch(1, { extensions: { fake_number: { number: 6, endpoint } } }))
+    expect(sharingEvents.filter((event) => event.startsWith('main half'))).toEqual([
+      'main half created',
+      'main half start',
+      'main half created',
+      'main half start',
+      'main half shutdown',
+    ])
+    expect(await ask(endpoint)).toBe('6')
+    const failing = { extensions: { fake_number: { number: 7, endpoint, fails_start: true } } }
+    await expect(run.reload(sketch(1, failing))).rejects.toThrow('extensions.fake_number: cannot start')
+    expect(await ask(endpoint)).toBe('6')
+    expect(run.fatal).toEqual([])
+    numberExtensions[1]?.set(8)
+    await untilOnly(8, run.port(RECEIVER))
+  })
+
+  test('that fails is fatal where two such extensions cannot listen at a time', async () => {
+    const run = newRun()
+    const folder = mkdtempSync(join(tmpdir(), 'meshscope-sharing-'))
+    const endpoint = join(folder, 'socket')
+    await run.start(sketch(0, { extensions: { fake_number: { endpoint } } }))
+    await run.reload(sketch(0, { extensions: { fake_number: { number: 6, endpoint } } }))
+    await untilOnly(6, run.port(RECEIVER))
+    const failing = { extensions: { fake_number: { number: 7, endpoint, fails_start: true } } }
+    await expect(run.reload(sketch(0, failing))).rejects.toThrow('extensions.fake_number: cannot start')
+    expect(run.fatal).toEqual([{ address: 'extensions.fake_number', error: expect.stringContaining('was stopped to make room for its successor') }])
+    rmSync(folder, { recursive: true })
+  })
+
   test('that takes the extension away leaves optional users without it', async () => {
     const run = newRun()
     const optional = { processors: { fake_numbered: { is_optional: true } } }
@@ -245,4 +300,15 @@ describe('a reload', () => {
     expect(extension().events).toEqual(['start', 'shutdown'])
     await untilOnly(99, run.port(RECEIVER))
   })
+})
+
+test('an extension that shares its port says so when another process has it', async () => {
+  const other = createServer().listen({ port: 0, host: '127.0.0.1', reusePort: true })
+  await once(other, 'listening')
+  const endpoint = `127.0.0.1:${(other.address() as AddressInfo).port}`
+  const run = newRun()
+  await expect(run.start(sketch(0, { extensions: { fake_number: { endpoint } } }))).rejects.toThrow(
+    `extensions.fake_number: cannot listen on tcp ${endpoint}: address in use`,
+  )
+  await new Promise((resolve) => other.close(resolve))
 })
