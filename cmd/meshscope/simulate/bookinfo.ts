@@ -11,17 +11,21 @@ export interface Service {
   readonly clusterIp: string
 }
 
-/** A deployment of the simulated mesh. */
-export interface Workload {
+/** A deployment of the simulated cluster. */
+export interface Deployment {
   readonly name: string
   readonly namespace: string
-  readonly role: 'sidecar' | 'router'
   readonly app: string
   /** The `version` label; empty when the pods have none. */
   readonly version: string
   readonly serviceAccount: string
   /** As in the names of its pods. */
   readonly templateHash: string
+}
+
+/** A deployment whose pods have proxies. */
+export interface Workload extends Deployment {
+  readonly role: 'sidecar' | 'router'
   readonly service: Service
   readonly logs: readonly ProxyLog[]
 }
@@ -29,15 +33,20 @@ export interface Workload {
 /** Which access logs a proxy has traffic for; each is a stream of its own. */
 export type ProxyLog = 'http' | 'tcp'
 
-/** One pod with its Envoy. */
-export interface Proxy {
-  /** Unique among the proxies, from 0. */
-  readonly index: number
-  readonly workload: Workload
+/** One pod. */
+export interface Pod {
+  readonly workload: Deployment
   readonly replica: number
   readonly pod: string
   readonly ip: string
   readonly host: string
+}
+
+/** One pod with its Envoy. */
+export interface Proxy extends Pod {
+  /** Unique among the proxies, from 0. */
+  readonly index: number
+  readonly workload: Workload
   /** `identifier.node.id`. */
   readonly nodeId: string
   /** SPIFFE id in its certificate. */
@@ -90,10 +99,31 @@ const WORKLOADS = {
   mongodb: sidecar('mongodb', 'v1', '754f49f8dd', mongodbService, ['tcp']),
 } as const satisfies Readonly<Record<string, Workload>>
 
+/** Calls into the mesh without a proxy of its own, so that access logs know it by its address only. */
+const PLAIN_CLIENT: Deployment = {
+  name: 'reports',
+  namespace: 'batch',
+  app: 'reports',
+  version: 'v3',
+  serviceAccount: 'reports',
+  templateHash: '58c9d7f4bb',
+}
+
+/** The cluster's nodes and their addresses. Outside calls come to the gateway by way of the last. */
+export const NODES = [
+  { name: 'worker-1', ip: '10.0.0.1' },
+  { name: 'worker-2', ip: '10.0.0.2' },
+  { name: 'worker-3', ip: '10.0.0.3' },
+] as const
+
 export type WorkloadKey = keyof typeof WORKLOADS
 
 /** The pods of the mesh by workload, every workload with the same number of replicas. */
-export type Mesh = Readonly<Record<WorkloadKey, readonly Proxy[]>> & { readonly proxies: readonly Proxy[] }
+export type Mesh = Readonly<Record<WorkloadKey, readonly Proxy[]>> & {
+  readonly proxies: readonly Proxy[]
+  /** The pods without proxies. */
+  readonly clients: readonly Pod[]
+}
 
 /** Lays out a mesh with `replicas` pods (1 to 250) of every workload. Names and addresses depend on nothing else. */
 export function bookinfoMesh(replicas: number): Mesh {
@@ -103,7 +133,8 @@ export function bookinfoMesh(replicas: number): Mesh {
     proxies.push(...pods)
     return [key, pods] as const
   })
-  return { ...(Object.fromEntries(byWorkload) as Record<WorkloadKey, Proxy[]>), proxies }
+  const clients = Array.from({ length: replicas }, (_, replica) => podOf(PLAIN_CLIENT, byWorkload.length, replica))
+  return { ...(Object.fromEntries(byWorkload) as Record<WorkloadKey, Proxy[]>), proxies, clients }
 }
 
 /** The host name of a service in the mesh's registry. */
@@ -111,17 +142,19 @@ export function hostOf(of: Service): string {
   return `${of.name}.${of.namespace}.svc.cluster.local`
 }
 
-function proxyOf(workload: Workload, order: number, replica: number, index: number): Proxy {
-  const ip = `10.244.${1 + replica}.${10 + order}`
+function podOf(workload: Deployment, order: number, replica: number): Pod {
   const pod = `${workload.name}-${workload.templateHash}-${podSuffix(order, replica)}`
+  return { workload, replica, pod, ip: `10.244.${1 + replica}.${10 + order}`, host: (NODES[replica % NODES.length] ?? NODES[0]).name }
+}
+
+function proxyOf(workload: Workload, order: number, replica: number, index: number): Proxy {
+  const base = podOf(workload, order, replica)
+  const { ip, pod } = base
   const { namespace } = workload
   return {
+    ...base,
     index,
     workload,
-    replica,
-    pod,
-    ip,
-    host: `worker-${1 + (replica % 3)}`,
     nodeId: `${workload.role}~${ip}~${pod}.${namespace}~${namespace}.svc.cluster.local`,
     principal: `spiffe://${TRUST_DOMAIN}/ns/${namespace}/sa/${workload.serviceAccount}`,
   }

@@ -1,7 +1,7 @@
 import { ProtobufWriter } from '../../../lib/protobuf/writer.ts'
 import { responseFlagsText } from '../../../model/response_flags.ts'
 import type { StructValue } from '../../../model/struct.ts'
-import { CLUSTER_ID, hostOf, type Proxy, type Service } from './bookinfo.ts'
+import { CLUSTER_ID, hostOf, NODES, type Pod, type Proxy, type Service } from './bookinfo.ts'
 import { canonicalRevision, writeStruct } from './identity.ts'
 import { type Endpoint, flagsMask, type Outcome } from './outcomes.ts'
 import type { TruthLabels } from './truth.ts'
@@ -12,6 +12,8 @@ export interface HttpCall {
   readonly reporter: Proxy
   /** The client of an inbound call, the server of an outbound one; undefined when it has no proxy. */
   readonly peer: Proxy | undefined
+  /** The client of an inbound call that has no proxy. */
+  readonly plainClient?: Pod
   /** The called service; undefined when it is outside the mesh or the call was never routed. */
   readonly service: Service | undefined
   readonly endpoint: Endpoint
@@ -22,6 +24,8 @@ export interface HttpCall {
 const DOWNSTREAM_END = 6
 const HTTP11 = 2
 const EXTERNAL_IP = '198.51.100.20'
+/** A load balancer sends to a node's port, so the gateway sees the node's address. */
+const GATEWAY_NODE = NODES[2]
 
 /**
  * The parts of a log entry that are the same for every call of one kind, encoded once. What differs per call (times,
@@ -55,16 +59,17 @@ export interface HttpCallSite {
 }
 
 /** Encodes the constant parts of a call's entries. `rowOf` gives the truth's row for its labels. */
-export function httpCallSite(call: HttpCall, rowOf: (labels: TruthLabels) => number): HttpCallSite {
+export function httpCallSite(call: HttpCall, knowledge: Knowledge, rowOf: (labels: TruthLabels) => number): HttpCallSite {
   const { direction, reporter, peer, endpoint, outcome } = call
+  const clientIp = (peer ?? call.plainClient)?.ip ?? EXTERNAL_IP
   const isGateway = reporter.workload.role === 'router'
   const isInbound = direction === 'inbound'
   const hasHost = outcome.reached === 'host' || outcome.reached === 'upstream'
   return {
     call,
-    row: rowOf(httpLabels(call)),
-    downstreamRemoteIp: isGateway ? '203.0.113.7' : isInbound ? (peer?.ip ?? EXTERNAL_IP) : reporter.ip,
-    directRemoteIp: isGateway ? '10.0.0.3' : isInbound ? (peer?.ip ?? EXTERNAL_IP) : reporter.ip,
+    row: rowOf(httpLabels(call, knowledge)),
+    downstreamRemoteIp: isGateway ? '203.0.113.7' : isInbound ? clientIp : reporter.ip,
+    directRemoteIp: isGateway ? GATEWAY_NODE.ip : isInbound ? clientIp : reporter.ip,
     isForwarded: isGateway,
     upstreamLocalIp: outcome.reached === 'upstream' ? (isInbound ? '127.0.0.6' : reporter.ip) : '',
     localAndTls: encode((writer) => writeLocalAndTls(writer, call)),
@@ -175,13 +180,15 @@ export function encode(write: (writer: ProtobufWriter) => unknown): Uint8Array {
   return writer.finish()
 }
 
-/** The labels that Istio's standard metrics must show for an entry, as far as the entry tells them. */
-function httpLabels(call: HttpCall): TruthLabels {
-  const { outcome, endpoint, service, peer } = call
+/** The labels that Istio's standard metrics must show for an entry, as far as the entry (or its addresses) tells them. */
+function httpLabels(call: HttpCall, knowledge: Knowledge): TruthLabels {
+  const { outcome, endpoint, service, peer, plainClient } = call
   const isInbound = call.direction === 'inbound'
   const knowsPeer = peer !== undefined && (isInbound || outcome.reached === 'upstream')
+  // A host that was picked has its address in the entry, also when it could not be reached.
+  const byAddress = isInbound ? plainClient : outcome.reached === 'host' ? peer : undefined
   return {
-    ...edgeLabels(call.direction, call.reporter, knowsPeer ? peer : undefined),
+    ...edgeLabels(call.direction, call.reporter, knowsPeer ? peer : undefined, knowledge === 'addresses' ? byAddress : undefined),
     ...(outcome.reached === 'nowhere' ? calledLabels(undefined, 'unknown', 'unknown') : calledLabels(service, 'PassthroughCluster', endpoint.authority)),
     request_protocol: 'http',
     response_code: String(outcome.code),
@@ -190,21 +197,28 @@ function httpLabels(call: HttpCall): TruthLabels {
   }
 }
 
-/** Labels of both sides; the reporter's own are always known. */
-export function edgeLabels(direction: 'inbound' | 'outbound', reporter: Proxy, peer: Proxy | undefined): Record<string, string> {
+/**
+ * What the daemon goes by: the access logs alone, or also which pod has which address. The truth's labels differ for
+ * peers that the logs do not name.
+ */
+export type Knowledge = 'logs' | 'addresses'
+
+/** Labels of both sides; the reporter's own are always known. `byAddress` is who the peer is when its log entry does not say. */
+export function edgeLabels(direction: 'inbound' | 'outbound', reporter: Proxy, peer: Proxy | undefined, byAddress?: Pod): Record<string, string> {
   const isInbound = direction === 'inbound'
+  const other = peer ?? byAddress
   return {
     reporter: isInbound ? 'destination' : 'source',
-    ...partyLabels('source', isInbound ? peer : reporter),
-    ...partyLabels('destination', isInbound ? reporter : peer),
-    // Which certificate a client's proxy showed is not in its own log.
+    ...partyLabels('source', isInbound ? other : reporter),
+    ...partyLabels('destination', isInbound ? reporter : other),
+    // Which certificate a client's proxy showed is not in its own log, and without TLS nobody shows one.
     source_principal: isInbound ? (peer?.principal ?? 'unknown') : 'unknown',
-    destination_principal: (isInbound ? reporter : peer)?.principal ?? 'unknown',
+    destination_principal: (isInbound && peer !== undefined ? reporter : peer)?.principal ?? 'unknown',
   }
 }
 
-function partyLabels(side: 'source' | 'destination', proxy: Proxy | undefined): Record<string, string> {
-  const workload = proxy?.workload
+function partyLabels(side: 'source' | 'destination', pod: Pod | undefined): Record<string, string> {
+  const workload = pod?.workload
   return {
     [`${side}_workload`]: workload?.name ?? 'unknown',
     [`${side}_workload_namespace`]: workload?.namespace ?? 'unknown',

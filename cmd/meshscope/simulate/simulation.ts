@@ -2,7 +2,7 @@ import { Client, connectivityState, credentials } from '@grpc/grpc-js'
 import type { Clock } from '../../../component/component.ts'
 import { type AlsConnection, AlsStream, Delivery } from './als_stream.ts'
 import { bookinfoMesh, type Proxy } from './bookinfo.ts'
-import type { HttpCallFacts, HttpCallSite } from './http_call_site.ts'
+import type { HttpCallFacts, HttpCallSite, Knowledge } from './http_call_site.ts'
 import { encodeIdentifier } from './identity.ts'
 import { Random } from './random.ts'
 import type { TcpEnd } from './tcp_connection.ts'
@@ -21,6 +21,8 @@ export interface SimulationOptions {
   readonly replicas: number
   /** TCP connections that the streams share; undefined = one per pod. */
   readonly connections: number | undefined
+  /** What the labels of the truth take for known; the logs alone unless told otherwise. */
+  readonly knowledge?: Knowledge
   /** Puts the long list of Envoy's extensions into the first message of each stream. */
   readonly withExtensions: boolean
   readonly clock: Clock
@@ -65,7 +67,7 @@ export class Simulation implements EntrySink {
     const connections = Math.min(options.connections ?? mesh.proxies.length, mesh.proxies.length)
     for (let i = 0; i < connections; i++) this.#clients.push(newClient(options.endpoint))
     for (const proxy of mesh.proxies) this.#streams[proxy.index] = this.#streamsOf(proxy)
-    this.#traffic = new Traffic({ mesh, random: new Random(options.seed), truth: this.#truth, sink: this })
+    this.#traffic = new Traffic({ mesh, random: new Random(options.seed), truth: this.#truth, sink: this, knowledge: options.knowledge ?? 'logs' })
   }
 
   /** Resolves when every connection is up; rejects when that takes longer than `timeoutMs`. */

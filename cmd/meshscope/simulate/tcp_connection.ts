@@ -1,7 +1,18 @@
 import type { ProtobufWriter } from '../../../lib/protobuf/writer.ts'
 import { type ResponseFlagCode, responseFlagsMask, responseFlagsText } from '../../../model/response_flags.ts'
 import { hostOf, type Proxy } from './bookinfo.ts'
-import { calledLabels, edgeLabels, encode, writeDuration, writeFlags, writeMutualTls, writePeer, writeSocketAddress, writeTime } from './http_call_site.ts'
+import {
+  calledLabels,
+  edgeLabels,
+  encode,
+  type Knowledge,
+  writeDuration,
+  writeFlags,
+  writeMutualTls,
+  writePeer,
+  writeSocketAddress,
+  writeTime,
+} from './http_call_site.ts'
 import type { TruthLabels } from './truth.ts'
 
 const TCP_PERIODIC = 2
@@ -55,6 +66,7 @@ export class TcpConnection {
     readonly port: number
     /** Flags of a connection that was refused; such a one has no server end. */
     readonly flags: readonly ResponseFlagCode[]
+    readonly knowledge: Knowledge
     readonly newId: () => Uint8Array
     readonly rowOf: (labels: TruthLabels) => number
   }) {
@@ -80,7 +92,7 @@ export class TcpConnection {
       client,
       clientAddresses(client, server, port),
       clientUpstream(client, server, port, options.flags),
-      clientLabels(client, server, options.flags),
+      clientLabels(client, server, options.flags, options.knowledge),
     )
     this.ends = isRefused
       ? [source]
@@ -130,9 +142,9 @@ function serverUpstream(client: Proxy, server: Proxy, port: number): Uint8Array 
   })
 }
 
-function clientLabels(client: Proxy, server: Proxy, flags: readonly ResponseFlagCode[]): TruthLabels {
+function clientLabels(client: Proxy, server: Proxy, flags: readonly ResponseFlagCode[], knowledge: Knowledge): TruthLabels {
   return {
-    ...edgeLabels('outbound', client, flags.length > 0 ? undefined : server),
+    ...edgeLabels('outbound', client, flags.length > 0 ? undefined : server, knowledge === 'addresses' ? server : undefined),
     ...calledLabels(server.workload.service, '', ''),
     request_protocol: 'tcp',
     response_flags: responseFlagsText(responseFlagsMask(flags)),

@@ -1,6 +1,6 @@
 import type { ResponseFlagCode } from '../../../model/response_flags.ts'
-import type { Mesh, Proxy, Service } from './bookinfo.ts'
-import { type HttpCall, HttpCallFacts, type HttpCallSite, httpCallSite, throughProxyUs } from './http_call_site.ts'
+import type { Mesh, Pod, Proxy, Service } from './bookinfo.ts'
+import { type HttpCall, HttpCallFacts, type HttpCallSite, httpCallSite, type Knowledge, throughProxyUs } from './http_call_site.ts'
 import { ENDPOINTS, type Endpoint, OUTCOMES, type Outcome } from './outcomes.ts'
 import type { Random } from './random.ts'
 import { TcpConnection, type TcpEnd } from './tcp_connection.ts'
@@ -39,6 +39,8 @@ const TIMEOUT_US = 2_500_000
 const PERIODIC_US = 5_000_000
 /** Every pod talks to this many pods of a workload, so that large meshes stay sparse. */
 const PEERS_MAX = 3
+/** One in so many requests comes with a call of a client without a proxy. */
+const PLAIN_CALLS = 25
 
 /**
  * Plays requests through the mesh: each one becomes the entries that all proxies on its way would log. What happens is
@@ -49,17 +51,25 @@ export class Traffic {
   readonly #random: Random
   readonly #truth: TruthTable
   readonly #sink: EntrySink
+  readonly #knowledge: Knowledge
   readonly #sites = new Map<string, HttpCallSite>()
   readonly #facts = new HttpCallFacts()
   readonly #connections = new Map<Proxy, TcpConnection>()
   #nominalUs = 0
   #reportAtUs = 0
 
-  constructor(options: { readonly mesh: Mesh; readonly random: Random; readonly truth: TruthTable; readonly sink: EntrySink }) {
+  constructor(options: {
+    readonly mesh: Mesh
+    readonly random: Random
+    readonly truth: TruthTable
+    readonly sink: EntrySink
+    readonly knowledge: Knowledge
+  }) {
     this.#mesh = options.mesh
     this.#random = options.random
     this.#truth = options.truth
     this.#sink = options.sink
+    this.#knowledge = options.knowledge
     this.#facts.traceparent.set(Buffer.from('00-00000000000000000000000000000000-0000000000000000-01'))
   }
 
@@ -71,6 +81,7 @@ export class Traffic {
     this.#nominalUs = nominalUs
     if (nominalUs >= this.#reportAtUs) this.#reportOpen(nowUs)
     this.#newIds()
+    if (this.#random.below(PLAIN_CALLS) === 0) this.#plainCall(nowUs)
     const gateway = this.#any(this.#mesh.gateway)
     const scenario = this.#pickScenario()
     switch (scenario) {
@@ -189,6 +200,23 @@ export class Traffic {
     this.#outbound(productpage, undefined, undefined, ENDPOINTS.rates, OUTCOMES.ok, atUs, this.#random.microseconds(30_000))
   }
 
+  /** A call from a pod outside of the mesh: only the server's proxy sees it, and only the client's address. */
+  #plainCall(nowUs: number): void {
+    const plainClient = this.#any(this.#mesh.clients)
+    const reporter = this.#peerOf(plainClient, this.#mesh.details)
+    const us = throughProxyUs(this.#random.microseconds(1_800))
+    const call: HttpCall = {
+      direction: 'inbound',
+      reporter,
+      peer: undefined,
+      plainClient,
+      service: reporter.workload.service,
+      endpoint: ENDPOINTS.details,
+      outcome: OUTCOMES.ok,
+    }
+    this.#entry(call, nowUs - us, us)
+  }
+
   #call(client: Proxy, servers: readonly Proxy[], endpoint: Endpoint, atUs: number, us: number, outcome: Outcome): void {
     this.#callTo(client, this.#peerOf(client, servers), endpoint, atUs, us, outcome)
   }
@@ -236,10 +264,10 @@ export class Traffic {
   }
 
   #siteOf(call: HttpCall): HttpCallSite {
-    const key = `${call.direction} ${call.reporter.index} ${call.peer?.index} ${call.service?.name} ${call.endpoint.path} ${call.outcome.details} ${call.outcome.code} ${call.outcome.attempts}`
+    const key = `${call.direction} ${call.reporter.index} ${call.peer?.index} ${call.plainClient?.ip} ${call.service?.name} ${call.endpoint.path} ${call.outcome.details} ${call.outcome.code} ${call.outcome.attempts}`
     let site = this.#sites.get(key)
     if (site === undefined) {
-      site = httpCallSite(call, (labels) => this.#truth.rowOf('http', labels))
+      site = httpCallSite(call, this.#knowledge, (labels) => this.#truth.rowOf('http', labels))
       this.#sites.set(key, site)
     }
     return site
@@ -270,6 +298,7 @@ export class Traffic {
       queries: random.between(20, 60),
       port: random.between(32_768, 60_999),
       flags,
+      knowledge: this.#knowledge,
       newId: () => this.#uuid(new Uint8Array(36)),
       rowOf: (labels) => this.#truth.rowOf('tcp', labels),
     })
@@ -304,12 +333,12 @@ export class Traffic {
     return 'productpage'
   }
 
-  #any(proxies: readonly Proxy[]): Proxy {
-    return proxies[this.#random.below(proxies.length)] as Proxy
+  #any<P extends Pod>(pods: readonly P[]): P {
+    return pods[this.#random.below(pods.length)] as P
   }
 
   /** One of the few pods of a workload that a pod talks to. */
-  #peerOf(from: Proxy, among: readonly Proxy[]): Proxy {
+  #peerOf(from: Pod, among: readonly Proxy[]): Proxy {
     const at = from.replica + this.#random.below(Math.min(PEERS_MAX, among.length))
     return among[at % among.length] as Proxy
   }
