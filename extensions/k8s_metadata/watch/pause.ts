@@ -1,8 +1,8 @@
 import type { Clock } from '../../../component/component.ts'
 
-/** Resolves after `ms`, or at once when the signal is aborted. */
+/** Resolves after `ms`; at once when that is nothing or the signal is aborted. */
 export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
+  if (signal.aborted || ms <= 0) return Promise.resolve()
   return new Promise((resolve) => {
     const finish = (): void => {
       cancel()

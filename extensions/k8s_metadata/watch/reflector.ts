@@ -148,8 +148,7 @@ export class Reflector {
       } catch (error) {
         if (signal.aborted) return
         this.counts.failures++
-        const waitMs = this.#recover(error)
-        if (waitMs > 0) await pause(this.#clock, waitMs, signal)
+        await pause(this.#clock, this.#recover(error), signal)
       }
     }
   }
