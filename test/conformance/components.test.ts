@@ -3,16 +3,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { registry } from '../../cmd/meshscope/components.ts'
-import type { Component } from '../../component/component.ts'
+import type { Component, Settings } from '../../component/component.ts'
 import type { Schema } from '../../component/config_schema.ts'
 import type { ConsumerSet } from '../../component/consumer.ts'
 import type { Factory, ProcessView } from '../../component/factory.ts'
+import { IDENTITY_EXTENSION } from '../../component/kit/identity.ts'
 import type { IngestLink } from '../../component/link.ts'
 import { SIGNALS, type Signal } from '../../component/signal.ts'
 import { checkComponents } from '../../config/components.ts'
 import { ProblemList } from '../../config/problem.ts'
 import { readSources } from '../../config/sources.ts'
 import { CollectingConsumer } from '../fakes/consumers.ts'
+import { FakeIdentityIndex } from '../fakes/identity.ts'
 import { FakeHost, fakeSettings } from '../fakes/settings.ts'
 
 /** What every built-in component must do, whatever it is for. A new component is covered by its line in components.ts. */
@@ -50,12 +52,20 @@ function configOf(factory: Factory): unknown {
 const view: ProcessView = { components: () => [], isReady: () => true, lastReload: () => undefined, startedAt: 0 }
 const link: IngestLink<unknown> = { worker: 0, send: () => {} }
 
+/** What the extensions share that a component uses. */
+function sharedWith(factory: Factory, config: unknown): Settings['shared'] {
+  const used = factory.uses?.(config).map(({ extension }) => extension) ?? []
+  return (type) => (used.includes(type) ? SHARED[type]?.() : undefined)
+}
+
+const SHARED: Readonly<Record<string, () => unknown>> = { [IDENTITY_EXTENSION]: () => new FakeIdentityIndex() }
+
 /** Every instance that the graph may make of a component: for each signal and each half. */
 function instancesOf(factory: Factory): { readonly part: string; readonly make: () => Component }[] {
   const config = configOf(factory) as never
   const settings = (signal?: Signal) => {
     const pipeline = signal === undefined ? {} : { signal, pipeline: signal }
-    return { ...fakeSettings(factory.kind, factory.type), ...pipeline }
+    return { ...fakeSettings(factory.kind, factory.type), ...pipeline, shared: sharedWith(factory, config) }
   }
   const signals = SIGNALS.filter((signal) => typeof factory.stability === 'object' && factory.stability[signal] !== undefined)
   switch (factory.kind) {

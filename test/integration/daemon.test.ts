@@ -20,6 +20,7 @@ receivers:
   fake_lines: { endpoint: "127.0.0.1:0"${receiver} }
 processors:
   fake_stamp: { stamp: 5 }
+  fake_numbered: {}
 connectors:
   fake_count: {}
 exporters:
@@ -123,6 +124,26 @@ describe('a reload', () => {
     expect(text).toContain('\nmeshscope_config_reload_failures 1\n')
     expect(text).toContain('\nmeshscope_config_last_reload_success 0\n')
     expect(text).toContain('\notelcol_processor_incoming_items{processor="fake_stamp",otel_signal="logs"} 1\n')
+  })
+
+  test('starts an extension that a processor needs, and stops it when none does any more', async () => {
+    const daemon = newDaemon(config())
+    const health = await daemon.listener('extensions.health_check')
+    const extensions = async (): Promise<string[]> => {
+      const { components } = JSON.parse((await get(health, '/')).text) as { components: { address: string; status: string; worker?: number }[] }
+      return components.filter(({ address }) => address.endsWith('fake_number')).map(({ status, worker }) => `${worker ?? 'main'} ${status}`)
+    }
+    await daemon.logged('everything is up')
+    expect(await extensions()).toEqual([])
+    for (const { processors, expected } of [
+      { processors: '[fake_stamp, fake_numbered]', expected: ['main ok', '0 ok'] },
+      { processors: '[fake_stamp]', expected: [] },
+    ]) {
+      writeFileSync(daemon.file, config({ processors }))
+      daemon.kill('SIGHUP')
+      await until('the extension has come or gone', async () => (await extensions()).join() === expected.join())
+    }
+    expect(await sendLines(portOf(await daemon.listener('receivers.fake_lines')), [{ rows: [['a', 200]] }])).toEqual(['ok'])
   })
 
   test('with --watch follows a file, and the symlink swap of a ConfigMap', async () => {
