@@ -8,7 +8,19 @@ export type Reporter = 'source' | 'destination' | 'waypoint' | 'unknown'
  * Which piece of evidence named a side of a call, or the called service. Only `node` is what a proxy says of itself:
  * its empty fields are really empty, while those of a peer are unknown.
  */
-export type Evidence = 'node' | 'peer_struct' | 'peer_flatbuffer' | 'certificate' | 'address' | 'cluster' | 'sni' | 'authority' | 'route' | 'none'
+export type Evidence =
+  | 'node'
+  | 'peer_struct'
+  | 'peer_flatbuffer'
+  | 'certificate'
+  | 'address'
+  | 'service_entry'
+  | 'cluster'
+  | 'sni'
+  | 'authority'
+  | 'endpoints'
+  | 'route'
+  | 'none'
 
 /** All kinds of evidence; the order is that of their small integer codes. */
 export const EVIDENCE: readonly Evidence[] = [
@@ -22,7 +34,19 @@ export const EVIDENCE: readonly Evidence[] = [
   'sni',
   'authority',
   'route',
+  'service_entry',
+  'endpoints',
 ]
+
+/**
+ * What the address of a side is of which no workload is known: a Kubernetes node, a host outside the cluster, the
+ * virtual address of a Service, the same host, a proxy that sends logs itself, or none of what is known. Empty when the
+ * workload is known, or when there was no index (or no address) to ask.
+ */
+export type AddressClass = 'node' | 'external' | 'virtual' | 'loopback' | 'mesh_peer' | 'unknown' | ''
+
+/** All classes of addresses; the order is that of their small integer codes. */
+export const ADDRESS_CLASSES: readonly AddressClass[] = ['', 'unknown', 'node', 'external', 'virtual', 'loopback', 'mesh_peer']
 
 /** One side of a call. Empty strings are "not known"; consumers choose the placeholder they need. */
 export interface Party {
@@ -38,6 +62,7 @@ export interface Party {
   readonly principal: string
   readonly pod: string
   readonly evidence: Evidence
+  readonly addressClass: AddressClass
 }
 
 /** The service that was called, which is not always the workload that answered. */
@@ -86,6 +111,7 @@ export const UNKNOWN_PARTY: Party = Object.freeze({
   principal: '',
   pod: '',
   evidence: 'none',
+  addressClass: '',
 })
 
 export const UNKNOWN_SERVICE: CalledService = Object.freeze({ host: '', name: '', namespace: '', evidence: 'none' })

@@ -3,11 +3,19 @@ import { Optional } from './row_facts.ts'
 
 /** The row was not seen before. */
 export const MISS = -1
-/** The row began before the remembered answer holds: resolve it, but keep what is remembered. */
+/** The row began before the remembered answer holds: resolve it, but keep what is remembered, which is newer. */
 export const TOO_OLD = -2
 
 /** Local, shape, cluster, both peers, both SANs. */
 const BASE_WIDTH = 7
+/** From when until when an answer holds, milliseconds since the epoch: of entries that began within. */
+export interface Validity {
+  /** 0 for ever. */
+  readonly fromMs: number
+  /** `Infinity` for ever. */
+  readonly untilMs: number
+}
+
 /** Base entry, optional bits, and at most 15 columns of those bits. */
 const DETAIL_WIDTH = 17
 
@@ -28,6 +36,7 @@ export class EdgeMemo {
   #baseBits = new Int32Array(FIRST_CAPACITY)
   #detailEdges = new Int32Array(FIRST_CAPACITY)
   #detailFromMs = new Float64Array(FIRST_CAPACITY)
+  #detailUntilMs = new Float64Array(FIRST_CAPACITY)
 
   /** `entriesMax` bounds both levels together; beyond it everything is forgotten. */
   constructor(entriesMax: number) {
@@ -54,14 +63,20 @@ export class EdgeMemo {
     const detail = this.#details.find()
     if (detail < 0) return MISS
     const fromMs = this.#detailFromMs[detail] as number
-    return fromMs > 0 && logs.startMs(i) < fromMs ? TOO_OLD : (this.#detailEdges[detail] as number)
+    const untilMs = this.#detailUntilMs[detail] as number
+    if (fromMs > 0 || untilMs < Number.POSITIVE_INFINITY) {
+      const timeMs = logs.startMs(i) || logs.receivedMs
+      if (timeMs < fromMs) return TOO_OLD
+      if (timeMs >= untilMs) return MISS
+    }
+    return this.#detailEdges[detail] as number
   }
 
   /**
-   * Keeps the edge of row `i`. `bits` are the optional columns its answer depended on; rows that began before `fromMs`
-   * do not get it.
+   * Keeps the edge of row `i`. `bits` are the optional columns its answer depended on; rows that began outside of
+   * `validity` do not get it. An answer without such columns must hold for ever.
    */
-  keep(logs: AccessLogs, i: number, key: { readonly local: number; readonly shape: number; readonly bits: number }, edge: number, fromMs: number): void {
+  keep(logs: AccessLogs, i: number, key: { readonly local: number; readonly shape: number; readonly bits: number }, edge: number, validity: Validity): void {
     if (this.size >= this.#entriesMax) this.clear()
     this.#gatherBase(logs, i, key.local, key.shape)
     let base = this.#bases.find()
@@ -80,7 +95,9 @@ export class EdgeMemo {
     this.#detailEdges = room(this.#detailEdges, detail)
     this.#detailFromMs = room(this.#detailFromMs, detail)
     this.#detailEdges[detail] = edge
-    this.#detailFromMs[detail] = fromMs
+    this.#detailUntilMs = room(this.#detailUntilMs, detail)
+    this.#detailFromMs[detail] = validity.fromMs
+    this.#detailUntilMs[detail] = validity.untilMs
   }
 
   #gatherBase(logs: AccessLogs, i: number, local: number, shape: number): void {

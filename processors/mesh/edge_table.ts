@@ -1,4 +1,4 @@
-import { type Edge, type EdgeTable, EVIDENCE, type Party, UNKNOWN_PARTY, UNKNOWN_SERVICE } from '../../model/edges.ts'
+import { ADDRESS_CLASSES, type Edge, type EdgeTable, EVIDENCE, type Party, UNKNOWN_PARTY, UNKNOWN_SERVICE } from '../../model/edges.ts'
 
 /** An edge before it has a place in a table. */
 export type EdgeFacts = Omit<Edge, 'index'>
@@ -41,7 +41,7 @@ export class EdgeStore implements EdgeTable {
 
   /**
    * The evidence for an edge's source, destination and service, as indexes of `EVIDENCE` in 4 bits each; bit 12 is set
-   * when the direction is unknown.
+   * when the direction is unknown. From bit 13 on the address classes of source and destination, in 3 bits each.
    */
   evidence(index: number): number {
     return this.#evidence[index] as number
@@ -64,7 +64,12 @@ export class EdgeStore implements EdgeTable {
     const index = this.#edges.length
     this.#edges.push(Object.freeze({ index, ...facts }))
     this.#evidence.push(
-      codeOf(source.evidence) | (codeOf(destination.evidence) << 4) | (codeOf(service.evidence) << 8) | (facts.direction === 'unknown' ? 1 << 12 : 0),
+      codeOf(source.evidence) |
+        (codeOf(destination.evidence) << 4) |
+        (codeOf(service.evidence) << 8) |
+        (facts.direction === 'unknown' ? 1 << 12 : 0) |
+        (ADDRESS_CLASSES.indexOf(source.addressClass) << 13) |
+        (ADDRESS_CLASSES.indexOf(destination.addressClass) << 16),
     )
     this.#indexes.set(key, index)
     return index
@@ -82,8 +87,8 @@ export class EdgeStore implements EdgeTable {
 }
 
 function textsOf(party: Party): readonly string[] {
-  const { workload, namespace, service, revision, app, version, cluster, principal, pod, evidence } = party
-  return [workload, namespace, service, revision, app, version, cluster, principal, pod, evidence]
+  const { workload, namespace, service, revision, app, version, cluster, principal, pod, evidence, addressClass } = party
+  return [workload, namespace, service, revision, app, version, cluster, principal, pod, evidence, addressClass]
 }
 
 function codeOf(evidence: Edge['source']['evidence']): number {

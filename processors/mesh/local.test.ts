@@ -52,6 +52,7 @@ test('takes an Istio workload from the node metadata as it stands', () => {
     principal: '',
     pod: 'reviews-v1-5c-x',
     evidence: 'node',
+    addressClass: '',
   })
   expect([...local.ips]).toEqual(['10.0.0.1', 'fd00::1'])
   expect([...local.names]).toEqual(['reviews-canonical', 'reviews', 'reviews-v1'])

@@ -1,7 +1,7 @@
 import type { StreamOrigin } from '../../model/access_logs.ts'
 import { type Party, type ProxyRole, UNKNOWN_PARTY } from '../../model/edges.ts'
 import { decodeNode, type EnvoyNode } from '../../model/node.ts'
-import { objectOf, textOf } from '../../model/struct.ts'
+import { objectOf, type StructObject, textOf } from '../../model/struct.ts'
 import { ownerName } from './peer.ts'
 import type { DnsScope } from './service_host.ts'
 
@@ -15,6 +15,10 @@ export interface Local {
   /** Evidence `node`, or `none` when the stream did not identify itself. */
   readonly party: Party
   readonly serviceAccount: string
+  /** True for an Istio proxy that told its node id but neither workload nor labels; `party` is then guessed from the id. */
+  readonly isPartial: boolean
+  /** The node's metadata as it was sent; undefined unless naming rules may look at it. */
+  readonly metadata: StructObject | undefined
   /** Its own addresses. */
   readonly ips: ReadonlySet<string>
   /** Names under which it may be called. */
@@ -40,19 +44,34 @@ const ROLES: Readonly<Record<string, ProxyRole>> = { sidecar: 'sidecar', router:
 export class Locals {
   readonly #byOrigin = new WeakMap<StreamOrigin, Local>()
   readonly #byContent = new Map<string, Local>()
+  readonly #ips = new Set<string>()
+  readonly #keepsMetadata: boolean
   #nextId = 1
+
+  constructor(options: { readonly keepsMetadata: boolean } = { keepsMetadata: false }) {
+    this.#keepsMetadata = options.keepsMetadata
+  }
+
+  /** True for an address that a proxy known now calls its own. */
+  hasAddress(ip: string): boolean {
+    return this.#ips.has(ip)
+  }
 
   /** The sender of a stream; `isNew` tells whether this stream is seen for the first time. */
   of(origin: StreamOrigin): { readonly local: Local; readonly isNew: boolean } {
     const known = this.#byOrigin.get(origin)
     if (known !== undefined) return { local: known, isNew: false }
-    const described = describe(origin)
+    const described = describe(origin, this.#keepsMetadata)
     const key = JSON.stringify({ ...described, ips: [...described.ips], names: [...described.names] })
     let local = this.#byContent.get(key)
     if (local === undefined) {
       local = { ...described, id: this.#nextId++ }
-      if (this.#byContent.size >= PROXIES_MAX) this.#byContent.clear()
+      if (this.#byContent.size >= PROXIES_MAX) {
+        this.#byContent.clear()
+        this.#ips.clear()
+      }
       this.#byContent.set(key, local)
+      for (const ip of local.ips) this.#ips.add(ip)
     }
     this.#byOrigin.set(origin, local)
     return { local, isNew: true }
@@ -86,12 +105,13 @@ export function parseNodeId(id: string): IstioNodeId | undefined {
 
 type Described = Omit<Local, 'id'>
 
-function describe(origin: StreamOrigin): Described {
+function describe(origin: StreamOrigin, keepsMetadata: boolean): Described {
   const decoded = decodeNode(origin.node)
   const node: EnvoyNode = { ...decoded, id: decoded.id || origin.nodeId, cluster: decoded.cluster || origin.nodeCluster }
   if (node.id === '' && node.cluster === '') return unidentified(origin)
   const istio = parseNodeId(node.id)
-  return istio === undefined ? plain(node) : ofIstio(node, istio)
+  const described = istio === undefined ? plain(node) : ofIstio(node, istio)
+  return keepsMetadata ? { ...described, metadata: node.metadata } : described
 }
 
 function unidentified(origin: StreamOrigin): Described {
@@ -101,6 +121,8 @@ function unidentified(origin: StreamOrigin): Described {
     isIstio: false,
     party: UNKNOWN_PARTY,
     serviceAccount: '',
+    isPartial: false,
+    metadata: undefined,
     ips: new Set(streamIp === '' ? [] : [streamIp]),
     names: new Set(),
     dns: { namespace: '', clusterDomain: '' },
@@ -131,6 +153,7 @@ function ofIstio(node: EnvoyNode, id: IstioNodeId): Described {
     principal: '',
     pod,
     evidence: 'node',
+    addressClass: '',
   }
   const ips = [id.ip, ...listOf(textOf(metadata, 'INSTANCE_IPS')), ...listOf(textOf(metadata, 'ISTIO_META_INSTANCE_IPS'))]
   return {
@@ -138,6 +161,8 @@ function ofIstio(node: EnvoyNode, id: IstioNodeId): Described {
     isIstio: true,
     party,
     serviceAccount: textOf(metadata, 'SERVICE_ACCOUNT'),
+    isPartial: ownLabels === undefined && canonical === '' && party.app === '' && textOf(metadata, 'WORKLOAD_NAME') === '' && textOf(metadata, 'OWNER') === '',
+    metadata: undefined,
     ips: new Set(ips.filter((ip) => ip !== '' && ip !== '0.0.0.0')),
     names: new Set([party.service, party.app, party.workload, node.cluster.split('.', 1)[0] ?? ''].filter((name) => name !== '')),
     dns: { namespace, clusterDomain: clusterDomainOf(id.domain) },
@@ -170,6 +195,8 @@ function plain(node: EnvoyNode): Described {
     isIstio: false,
     party,
     serviceAccount: '',
+    isPartial: false,
+    metadata: undefined,
     ips: new Set(),
     names: new Set([name]),
     dns: { namespace: party.namespace, clusterDomain: '' },

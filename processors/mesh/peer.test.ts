@@ -24,6 +24,7 @@ const REVIEWS = {
   cluster: 'Kubernetes',
   principal: '',
   pod: 'reviews-v3-x',
+  addressClass: '',
 }
 
 test('reads a peer from a FlatBuffer', () => {
@@ -125,8 +126,8 @@ test.skipIf(!existsSync(vectorsPath))('reads the vectors made with the official 
     anyBytes(type_url.slice(type_url.indexOf('/') + 1), Buffer.from(value_base64, 'base64'))
   const reviews = { workload: 'reviews-v3', namespace: 'bookinfo', service: 'reviews', revision: 'v3', app: 'reviews', version: 'v3', cluster: 'Kubernetes' }
   const pod = 'reviews-v3-6f8b6c7d9-abcde'
-  expect(decodePeer(any(vectors.legacy_wasm_peer))).toEqual({ ...reviews, principal: '', pod, evidence: 'peer_flatbuffer' })
+  expect(decodePeer(any(vectors.legacy_wasm_peer))).toEqual({ ...reviews, principal: '', pod, evidence: 'peer_flatbuffer', addressClass: '' })
   const principal = 'spiffe://cluster.local/ns/bookinfo/sa/bookinfo-reviews'
-  expect(decodePeer(any(vectors.modern_peer))).toEqual({ ...reviews, principal, pod, evidence: 'peer_struct' })
+  expect(decodePeer(any(vectors.modern_peer))).toEqual({ ...reviews, principal, pod, evidence: 'peer_struct', addressClass: '' })
   expect(decodePeer(any(vectors.legacy_wasm_peer_id))).toBeUndefined()
 })

@@ -26,6 +26,22 @@ export function decodePeer(any: Uint8Array): Peer | undefined {
   return peer !== undefined && (peer.workload !== '' || peer.service !== '' || peer.namespace !== '') ? peer : undefined
 }
 
+/**
+ * The metadata behind a peer as its proxy gave it, for naming rules: keys are the Struct's own, or those of node metadata
+ * for other forms. Undefined where `decodePeer` finds nobody.
+ */
+export function decodePeerMetadata(any: Uint8Array): StructObject | undefined {
+  const { type, value } = readAny(any)
+  if (type === 'google.protobuf.Struct') return decodeStruct(value)
+  if (type === 'google.protobuf.BytesValue') return metadataOfFlatNode(wrapped(value))
+  if (type !== 'google.protobuf.StringValue') return undefined
+  const text = textWrapped(value)
+  const parsed = text.startsWith('{') ? parseJson(text) : undefined
+  if (isStructObject(parsed)) return parsed
+  const [WORKLOAD_NAME = '', NAMESPACE = '', SERVICE = '', REVISION = '', CLUSTER_ID = ''] = text.split(';', 5)
+  return NAMESPACE === '' ? undefined : { WORKLOAD_NAME, NAMESPACE, SERVICE, REVISION, CLUSTER_ID }
+}
+
 /** The text of a StringValue in an Any, such as a principal in filter state; empty for anything else. */
 export function decodeText(any: Uint8Array): string {
   const { type, value } = readAny(any)
@@ -74,6 +90,7 @@ function peerOfStruct(struct: StructObject): Peer | undefined {
     principal: text('identity'),
     pod: text('name'),
     evidence: 'peer_struct',
+    addressClass: '',
   }
 }
 
@@ -90,6 +107,7 @@ function peerOfNodeMetadata(metadata: StructObject): Peer {
     principal: textOf(metadata, 'IDENTITY'),
     pod: textOf(metadata, 'NAME'),
     evidence: 'peer_struct',
+    addressClass: '',
   }
 }
 
@@ -108,7 +126,16 @@ function peerOfFlatNode(bytes: Uint8Array): Peer | undefined {
     principal: node.identity,
     pod: node.name,
     evidence: 'peer_flatbuffer',
+    addressClass: '',
   }
+}
+
+function metadataOfFlatNode(bytes: Uint8Array): StructObject | undefined {
+  const node = decodeFlatNode(bytes)
+  if (node === undefined) return undefined
+  const { name, namespace, owner, workload, cluster } = node
+  const LABELS = Object.assign(Object.create(null) as Record<string, string>, Object.fromEntries(node.labels))
+  return { NAME: name, NAMESPACE: namespace, OWNER: owner, WORKLOAD_NAME: workload, CLUSTER_ID: cluster, LABELS }
 }
 
 function peerOfText(text: string): Peer | undefined {
@@ -118,7 +145,7 @@ function peerOfText(text: string): Peer | undefined {
   }
   const [workload = '', namespace = '', service = '', revision = '', cluster = ''] = text.split(';', 5)
   if (namespace === '') return undefined
-  return { workload, namespace, service, revision, app: '', version: '', cluster, principal: '', pod: '', evidence: 'peer_struct' }
+  return { workload, namespace, service, revision, app: '', version: '', cluster, principal: '', pod: '', evidence: 'peer_struct', addressClass: '' }
 }
 
 function parseJson(text: string): unknown {

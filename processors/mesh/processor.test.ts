@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { RefusedError } from '../../component/consumer.ts'
 import { ByteInterner } from '../../lib/intern.ts'
 import { type AccessLogs, EntryClass, type StreamOrigin } from '../../model/access_logs.ts'
-import type { AddressIndex } from '../../model/address_index.ts'
 import type { Edge } from '../../model/edges.ts'
 import { RefusingConsumer } from '../../test/fakes/consumers.ts'
+import { FakeIdentityIndex } from '../../test/fakes/identity.ts'
 import { fakeSettings } from '../../test/fakes/settings.ts'
 import { MeshProcessor } from './processor.ts'
 import {
@@ -15,11 +15,14 @@ import {
   anyWrapped,
   BatchBuilder,
   edgeOf,
+  endpointOf,
   flatNode,
   MESH_DEFAULTS,
   meshForTest,
+  nodeOf,
   originOf,
-  partyOf,
+  podOf,
+  serviceOf,
   type TestEntry,
 } from './testing.ts'
 
@@ -139,20 +142,11 @@ describe('remembering', () => {
   })
 })
 
-/** An address that changes hands at `changedMs`. */
-function changingAddress(changedMs: number, version: number): AddressIndex {
-  return {
-    version,
-    changedMs,
-    find: (ip, _port, timeMs) => {
-      if (ip !== '10.0.0.7') return undefined
-      if (version === 1) return undefined
-      return timeMs < changedMs
-        ? { value: partyOf('old', 'shop'), fromMs: 0, untilMs: changedMs }
-        : { value: partyOf('new', 'shop'), fromMs: changedMs, untilMs: Number.POSITIVE_INFINITY }
-    },
-    findService: () => undefined,
-  }
+/** An index in which an address changes hands at `changedMs`. */
+function changingAddress(changedMs: number): FakeIdentityIndex {
+  const index = new FakeIdentityIndex()
+  index.changedMs = changedMs
+  return index.add(podOf('old', { namespace: 'shop', ips: ['10.0.0.7'] }), 0, changedMs).add(podOf('new', { namespace: 'shop', ips: ['10.0.0.7'] }), changedMs)
 }
 
 describe('addresses', () => {
@@ -160,7 +154,7 @@ describe('addresses', () => {
   const at = (startMs: number): TestEntry => ({ cluster: 'inbound|9080||', direct: '10.0.0.7:40000', startMs })
 
   test('an entry is named by the owner of the address at its own time, in any order', () => {
-    const { mesh, settings } = meshForTest({}, changingAddress(CHANGED, 2))
+    const { mesh, settings } = meshForTest({}, changingAddress(CHANGED))
     const times = [CHANGED + 10, CHANGED - 10, CHANGED + 20, CHANGED - 20, CHANGED]
     const logs = new BatchBuilder().batch(sidecar, times.map(at))
     void mesh.consume(logs)
@@ -169,33 +163,58 @@ describe('addresses', () => {
   })
 
   test('an answer about the past is not kept for the present', () => {
-    const { mesh } = meshForTest({}, changingAddress(CHANGED, 2))
+    const { mesh } = meshForTest({}, changingAddress(CHANGED))
     const logs = new BatchBuilder().batch(sidecar, [at(CHANGED - 10), at(CHANGED + 10)])
     void mesh.consume(logs)
     expect([edgeOf(logs, 0).source.workload, edgeOf(logs, 1).source.workload]).toEqual(['old', 'new'])
   })
 
+  test('an answer that has ended is kept for its time, and gives way to a newer one', () => {
+    const { mesh, settings } = meshForTest({}, changingAddress(CHANGED))
+    const times = [CHANGED - 30, CHANGED - 20, CHANGED - 10, CHANGED, CHANGED + 10]
+    const logs = new BatchBuilder().batch(sidecar, times.map(at))
+    void mesh.consume(logs)
+    expect(times.map((_, i) => edgeOf(logs, i).source.workload)).toEqual(['old', 'old', 'old', 'new', 'new'])
+    expect(settings.telemetry.value('meshscope_mesh_resolutions')).toBe(2)
+  })
+
+  test('nobody is kept only where nobody has had the address since', () => {
+    const index = new FakeIdentityIndex().add(podOf('new', { namespace: 'shop', ips: ['10.0.0.7'] }), CHANGED)
+    index.changedMs = CHANGED + 5
+    const { mesh } = meshForTest({}, index)
+    const logs = new BatchBuilder().batch(sidecar, [at(CHANGED - 10), at(CHANGED + 10), at(CHANGED - 10)])
+    void mesh.consume(logs)
+    expect([0, 1, 2].map((i) => edgeOf(logs, i).source.workload)).toEqual(['', 'new', ''])
+  })
+
+  test('entries without a time are named as of when they were received', () => {
+    const { mesh } = meshForTest({}, changingAddress(CHANGED))
+    const logs = new BatchBuilder().batch(sidecar, [at(CHANGED - 10), at(0)])
+    logs.receivedMs = CHANGED + 10
+    void mesh.consume(logs)
+    expect([0, 1].map((i) => edgeOf(logs, i).source.workload)).toEqual(['old', 'new'])
+  })
+
   test('a change of the index makes it ask again', () => {
-    let index = changingAddress(CHANGED, 1)
-    const addresses: AddressIndex = {
-      get version() {
-        return index.version
-      },
-      get changedMs() {
-        return index.changedMs
-      },
-      find: (ip, port, timeMs) => index.find(ip, port, timeMs),
-      findService: () => undefined,
-    }
-    const { mesh } = meshForTest({}, addresses)
+    const index = new FakeIdentityIndex()
+    const { mesh, settings } = meshForTest({}, index)
     const builder = new BatchBuilder()
-    const first = builder.batch(sidecar, [at(CHANGED + 10)])
-    void mesh.consume(first)
-    expect(edgeOf(first, 0).source.workload).toBe('')
-    index = changingAddress(CHANGED, 2)
-    const second = builder.batch(sidecar, [at(CHANGED + 10)])
-    void mesh.consume(second)
-    expect(edgeOf(second, 0).source.workload).toBe('new')
+    const workloadNow = (): string => {
+      const logs = builder.batch(sidecar, [at(CHANGED + 10)])
+      void mesh.consume(logs)
+      return edgeOf(logs, 0).source.workload
+    }
+    expect([workloadNow(), workloadNow()]).toEqual(['', ''])
+    expect(settings.telemetry.value('meshscope_mesh_resolutions')).toBe(1)
+    index.add(podOf('new', { namespace: 'shop', ips: ['10.0.0.7'] }), CHANGED)
+    expect(workloadNow()).toBe('new')
+  })
+
+  test('with kubernetes: never the index is not asked', () => {
+    const { mesh } = meshForTest({ kubernetes: 'never' }, changingAddress(CHANGED))
+    const logs = new BatchBuilder().batch(sidecar, [at(CHANGED + 10)])
+    void mesh.consume(logs)
+    expect(edgeOf(logs, 0).source).toMatchObject({ workload: '', addressClass: '' })
   })
 })
 
@@ -282,19 +301,20 @@ const origins: readonly StreamOrigin[] = [
   originOf({}),
 ]
 
+const NAMING = { service: '${LABELS.app,SERVICE}.${pod.metadata.namespace}', service_entry: '', instance: '${NAME}', rules_file: '' }
+
 function facts(edge: Edge): object {
   return { ...edge, index: 0 }
 }
 
 test('never throws, always gives an edge, and remembering changes no answer', () => {
-  const index: AddressIndex = {
-    ...changingAddress(1_700_000_000_000, 2),
-    findService: (ip, port) =>
-      ip === '10.96.0.1' && port === 9080
-        ? { value: { host: 'vip', name: 'vip', namespace: 'shop', evidence: 'address' }, fromMs: 0, untilMs: Number.POSITIVE_INFINITY }
-        : undefined,
-  }
-  const options = { config: { listener_logs: 'count' as const }, addresses: index }
+  const index = changingAddress(1_700_000_000_000)
+    .add(serviceOf('vip', 'shop', { addresses: ['10.96.0.1'], ports: [9080] }))
+    .add(serviceOf('reviews', 'shop', { ports: [80] }), 1_699_999_999_500)
+    .add(endpointOf('reviews', 'shop', '10.0.0.1', { ports: [80] }))
+    .add(nodeOf('n', '::1'))
+    .add(podOf('ratings-v1', { namespace: 'shop', ips: ['10.0.0.9'], name: 'p' }))
+  const options = { config: { listener_logs: 'count' as const, naming: NAMING }, index }
   fc.assert(
     fc.property(fc.constantFrom(...origins), fc.array(familyArbitrary, { minLength: 1, maxLength: 3 }), (origin, families) => {
       const { mesh } = meshForTest(options.config, index)

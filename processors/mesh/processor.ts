@@ -1,89 +1,146 @@
-import type { Settings } from '../../component/component.ts'
+import type { Component, Settings } from '../../component/component.ts'
 import type { Consumer } from '../../component/consumer.ts'
-import type { Counter } from '../../component/telemetry.ts'
+import { identityOf } from '../../component/kit/identity.ts'
+import { durationMs } from '../../lib/duration.ts'
 import type { ByteInterner } from '../../lib/intern.ts'
 import { type AccessLogs, EntryClass, LogType } from '../../model/access_logs.ts'
-import { type AddressIndex, NO_ADDRESSES } from '../../model/address_index.ts'
-import { EVIDENCE } from '../../model/edges.ts'
 import type { MeshConfig } from './config.ts'
-import { EdgeMemo, MISS } from './edge_memo.ts'
+import { Counts } from './counts.ts'
+import { EdgeMemo, MISS, type Validity } from './edge_memo.ts'
 import { EdgeStore } from './edge_table.ts'
-import { classifyEntry, ENTRY_CLASS_NAMES } from './entry_class.ts'
+import { classifyEntry } from './entry_class.ts'
+import { Identities } from './identities.ts'
 import { InfrastructureClusters } from './infrastructure.ts'
 import { type Local, Locals } from './local.ts'
+import { compileNaming } from './naming/rules.ts'
+import { ResolveDelay } from './resolve_delay.ts'
 import { EdgeResolver } from './resolver.ts'
 import { RowFacts, shapeOf } from './row_facts.ts'
-import * as telemetry from './telemetry.ts'
 
 /** Remembered combinations of facts for each edge that may be kept. */
 const MEMO_PER_EDGE = 4
 
-const SIDES = ['source', 'destination', 'service'] as const
+const ALWAYS: Validity = { fromMs: 0, untilMs: Number.POSITIVE_INFINITY }
+const NO_MISSES: readonly string[] = []
 
 /**
  * Fills `entryClass`, `edge` and `edges` of every batch in place and hands it on, synchronously.
  *
  * A row like one before costs two look-ups by integers; only a new combination of facts is analysed as text. Rows of
- * infrastructure traffic get edge 0. No row is left out and none is dropped.
+ * infrastructure traffic get edge 0. No row is dropped; with a `resolve_delay` some leave their batch and follow later.
  */
-export class MeshProcessor implements Consumer<AccessLogs> {
+export class MeshProcessor implements Component, Consumer<AccessLogs> {
   readonly mutatesData = true
+  readonly #settings: Settings
+  readonly #config: MeshConfig
   readonly #next: Consumer<AccessLogs>
-  readonly #listenerLogs: MeshConfig['listener_logs']
-  readonly #addresses: AddressIndex
-  readonly #locals = new Locals()
+  readonly #locals: Locals
   readonly #edges: EdgeStore
-  readonly #resolver: EdgeResolver
+  readonly #identities: Identities | undefined
+  readonly #delay: ResolveDelay | undefined
   readonly #row = new RowFacts()
   readonly #caches = new WeakMap<ByteInterner, Cache>()
   readonly #infrastructure: InfrastructureClusters
   readonly #memoMax: number
   readonly #counts: Counts
+  #resolver: EdgeResolver
   /** Reused for every row. */
   readonly #log = { isTyped: false, isInfrastructure: false }
+  /** Rows of the present batch that are to be held. */
+  readonly #waiting: number[] = []
 
-  /** `addresses` names the owners of addresses where the log does not say who a peer is. */
-  constructor(settings: Settings, config: MeshConfig, next: Consumer<AccessLogs>, addresses: AddressIndex = NO_ADDRESSES) {
+  constructor(settings: Settings, config: MeshConfig, next: Consumer<AccessLogs>) {
+    this.#settings = settings
+    this.#config = config
     this.#next = next
-    this.#listenerLogs = config.listener_logs
-    this.#addresses = addresses
     this.#edges = new EdgeStore(config.edges_max)
     this.#memoMax = config.edges_max * MEMO_PER_EDGE
     this.#infrastructure = new InfrastructureClusters(config.infrastructure_clusters)
-    this.#resolver = new EdgeResolver({ hostHeader: config.host_header, trustDomain: config.trust_domain }, addresses)
+    const { naming } = config
+    this.#locals = new Locals({ keepsMetadata: naming.service !== '' || naming.instance !== '' || naming.rules_file !== '' })
+    const index = config.kubernetes === 'never' ? undefined : identityOf(settings)
+    const isProxy = (ip: string): boolean => this.#locals.hasAddress(ip)
+    this.#identities = index === undefined ? undefined : new Identities(index, { clusterName: config.cluster_name, isProxy })
+    this.#delay = this.#delayFor(this.#identities)
+    this.#resolver = new EdgeResolver({ hostHeader: config.host_header, trustDomain: config.trust_domain }, this.#identities)
     this.#counts = new Counts(settings)
   }
 
+  #delayFor(identities: Identities | undefined): ResolveDelay | undefined {
+    const delayMs = durationMs(this.#config.resolve_delay)
+    if (identities === undefined || delayMs <= 0) return undefined
+    return new ResolveDelay(
+      this.#settings,
+      { delayMs, entriesMax: this.#config.held_entries_max },
+      {
+        version: () => identities.version,
+        missesOf: (logs, i) => this.#missesOf(logs, i, identities),
+        pass: (batch) => this.#pass(batch, false),
+      },
+    )
+  }
+
+  /** Reads the rules file, if there is one: its rules hold until the next start. */
+  start(): void {
+    const { rules, problems } = compileNaming(this.#config.naming)
+    const [problem] = problems
+    if (problem !== undefined) throw new Error(`${problem.path.join('.')}: ${problem.problem}: ${problem.found ?? ''}`)
+    const { host_header: hostHeader, trust_domain: trustDomain } = this.#config
+    this.#resolver = new EdgeResolver({ hostHeader, trustDomain, naming: rules }, this.#identities)
+  }
+
+  shutdown(): void {
+    this.#delay?.drain()
+  }
+
   consume(logs: AccessLogs): void | Promise<void> {
+    this.#delay?.settle()
+    return this.#pass(logs, this.#delay !== undefined)
+  }
+
+  #pass(logs: AccessLogs, mayWait: boolean): void | Promise<void> {
     if (this.#edges.renewIfFull()) this.#counts.renewals.add(1)
     const cache = this.#cacheOf(logs.strings)
     const { local, isNew } = this.#locals.of(logs.origin)
     if (isNew) this.#counts.origin(local.role)
-    this.#analyse(logs, local, cache)
+    this.#analyse(logs, { local, mayWait }, cache)
     this.#counts.flush()
+    if (this.#waiting.length > 0) this.#hold(logs)
     logs.edges = this.#edges
     return this.#next.consume(logs)
   }
 
-  #analyse(logs: AccessLogs, local: Local, cache: Cache): void {
+  #hold(logs: AccessLogs): void {
+    const rows = this.#waiting.splice(0)
+    this.#delay?.hold(logs, rows)
+  }
+
+  #analyse(logs: AccessLogs, of: { readonly local: Local; readonly mayWait: boolean }, cache: Cache): void {
     const counts = this.#counts
     const log = this.#log
+    const { local } = of
     const { entryClass, edge } = logs
+    const listenerLogs = this.#config.listener_logs
     let sawTypes = false
-    log.isTyped = this.#listenerLogs === 'auto' ? local.typesEntries : this.#listenerLogs === 'ignore'
+    log.isTyped = listenerLogs === 'auto' ? local.typesEntries : listenerLogs === 'ignore'
     for (let i = 0; i < logs.length; i++) {
       if (logs.logType[i] !== LogType.notSet) sawTypes = true
       log.isInfrastructure = this.#isInfrastructure(logs, i, local, cache)
       const kind = classifyEntry(logs, i, log)
       entryClass[i] = kind
       const index = kind === EntryClass.infrastructure ? 0 : this.#edgeOf(logs, i, local, kind, cache)
-      edge[i] = index
-      counts.row(kind, kind === EntryClass.final ? this.#edges.evidence(index) : -1)
+      if (index < 0 && of.mayWait) {
+        this.#waiting.push(i)
+        continue
+      }
+      edge[i] = Math.abs(index)
+      counts.row(kind, kind === EntryClass.final ? this.#edges.evidence(Math.abs(index)) : -1)
     }
     // Only from the next batch on: within one message the log is one and the same.
     if (sawTypes) local.typesEntries = true
   }
 
+  /** The edge of a row; negated when the row should rather wait. */
   #edgeOf(logs: AccessLogs, i: number, local: Local, kind: number, cache: Cache): number {
     const shape = shapeOf(logs, i, kind === EntryClass.refusedHandshake)
     const known = cache.memo.find(logs, i, local.id, shape)
@@ -94,10 +151,20 @@ export class MeshProcessor implements Consumer<AccessLogs> {
     this.#counts.resolved++
     const row = this.#row.at(logs, i, how.shape)
     const index = this.#edges.intern(this.#resolver.resolve(row, how.local))
-    if (how.keeps && !this.#resolver.isTransient) {
-      cache.memo.keep(logs, i, { local: how.local.id, shape: how.shape, bits: row.used }, index, this.#resolver.fromMs)
+    const identities = this.#identities
+    if (this.#resolver.isPending && identities !== undefined && this.#delay?.isWorthIt(identities.misses) === true) return -index
+    if (how.keeps && identities?.isTransient !== true) {
+      cache.memo.keep(logs, i, { local: how.local.id, shape: how.shape, bits: row.used }, index, identities ?? ALWAYS)
     }
     return index
+  }
+
+  /** The addresses that a held row still waits for. */
+  #missesOf(logs: AccessLogs, i: number, identities: Identities): readonly string[] {
+    const { local } = this.#locals.of(logs.origin)
+    const shape = shapeOf(logs, i, logs.entryClass[i] === EntryClass.refusedHandshake)
+    this.#resolver.resolve(this.#row.at(logs, i, shape), local)
+    return this.#resolver.isPending ? identities.misses : NO_MISSES
   }
 
   #isInfrastructure(logs: AccessLogs, i: number, local: Local, cache: Cache): boolean {
@@ -120,7 +187,7 @@ export class MeshProcessor implements Consumer<AccessLogs> {
       cache = new Cache(this.#memoMax)
       this.#caches.set(strings, cache)
     }
-    cache.sync(strings.epoch, this.#edges.epoch, this.#addresses.version)
+    cache.sync(strings.epoch, this.#edges.epoch, this.#identities?.version ?? 0)
     return cache
   }
 }
@@ -155,75 +222,5 @@ class Cache {
       this.#marks = grown
     }
     return this.#marks
-  }
-}
-
-/** Counts rows in plain numbers and hands them to the instruments once per batch. */
-class Counts {
-  resolved = 0
-  #undirected = 0
-  readonly renewals: Counter
-  readonly #settings: Settings
-  readonly #labels: { readonly processor: string }
-  readonly #resolutions: Counter
-  readonly #unclassified: Counter
-  readonly #classes = new Tally(ENTRY_CLASS_NAMES.length)
-  readonly #sides: readonly Tally[] = SIDES.map(() => new Tally(EVIDENCE.length))
-
-  constructor(settings: Settings) {
-    const { telemetry: meter, id } = settings
-    this.#settings = settings
-    this.#labels = { processor: id.text }
-    this.renewals = meter.counter(telemetry.renewals, this.#labels)
-    this.#resolutions = meter.counter(telemetry.resolutions, this.#labels)
-    this.#unclassified = meter.counter(telemetry.unclassified, this.#labels)
-  }
-
-  origin(role: string): void {
-    this.#settings.telemetry.counter(telemetry.origins, { ...this.#labels, role }).add(1)
-  }
-
-  /** `evidence` as `EdgeStore.evidence` gives it; -1 for rows that do not count. */
-  row(entryClass: number, evidence: number): void {
-    this.#classes.values[entryClass]!++
-    if (evidence < 0) return
-    this.#sides[0]!.values[evidence & 15]!++
-    this.#sides[1]!.values[(evidence >> 4) & 15]!++
-    this.#sides[2]!.values[(evidence >> 8) & 15]!++
-    this.#undirected += evidence >> 12
-  }
-
-  flush(): void {
-    const { telemetry: meter } = this.#settings
-    this.#classes.flush((i) => meter.counter(telemetry.entries, { ...this.#labels, class: ENTRY_CLASS_NAMES[i] as string }))
-    for (const [s, tally] of this.#sides.entries()) {
-      const side = SIDES[s] as string
-      tally.flush((i) => meter.counter(telemetry.evidence, { ...this.#labels, side, evidence: EVIDENCE[i] as string }))
-    }
-    if (this.resolved > 0) this.#resolutions.add(this.resolved)
-    this.resolved = 0
-    if (this.#undirected > 0) this.#unclassified.add(this.#undirected)
-    this.#undirected = 0
-  }
-}
-
-/** Numbers by index, each with a counter that is created when it is first needed. */
-class Tally {
-  readonly values: Float64Array
-  readonly #counters: (Counter | undefined)[] = []
-
-  constructor(size: number) {
-    this.values = new Float64Array(size)
-  }
-
-  /** Adds every number to its counter and starts again from 0. */
-  flush(create: (i: number) => Counter): void {
-    for (let i = 0; i < this.values.length; i++) {
-      const value = this.values[i] as number
-      if (value === 0) continue
-      this.values[i] = 0
-      const counter = (this.#counters[i] ??= create(i))
-      counter.add(value)
-    }
   }
 }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { Edge, Evidence } from '../../model/edges.ts'
 import { responseFlagsMask } from '../../model/response_flags.ts'
+import { FakeIdentityIndex } from '../../test/fakes/identity.ts'
 import type { MeshConfig } from './config.ts'
-import { analyse, anyStruct, anyText, fixedAddresses, originOf, type TestEntry } from './testing.ts'
+import { analyse, anyStruct, anyText, fixedAddresses, originOf, serviceOf, type TestEntry } from './testing.ts'
 
 const LABELS = { app: 'reviews', version: 'v1', 'service.istio.io/canonical-name': 'reviews', 'service.istio.io/canonical-revision': 'v1' }
 const METADATA = { WORKLOAD_NAME: 'reviews-v1', NAMESPACE: 'shop', CLUSTER_ID: 'Kubernetes', SERVICE_ACCOUNT: 'reviews', INSTANCE_IPS: '10.0.0.1', LABELS }
@@ -147,13 +148,13 @@ describe('the client’s side', () => {
     { name: 'an address', entry: {}, workload: 'page-v2', evidence: 'address', principal: '', known: true },
     { name: 'nothing', entry: {}, workload: '', evidence: 'none', principal: '' },
   ])('is known by $name', ({ entry, workload, evidence, principal, known }) => {
-    const { source } = analyse(sidecar, { ...inbound, ...entry }, known === true ? { addresses } : {}).edge
+    const { source } = analyse(sidecar, { ...inbound, ...entry }, known === true ? { index: addresses } : {}).edge
     expect([source.workload, source.evidence, source.principal]).toEqual([workload, evidence, principal])
   })
 
   test('a certificate of another namespace overrules metadata and addresses', () => {
     const entry = { ...inbound, downstreamPeer: pagePeer, peerSan: spiffe('gateway', 'infra') }
-    expect(analyse(sidecar, entry, { addresses }).edge.source).toMatchObject({ workload: '', namespace: 'infra', evidence: 'certificate' })
+    expect(analyse(sidecar, entry, { index: addresses }).edge.source).toMatchObject({ workload: '', namespace: 'infra', evidence: 'certificate' })
   })
 
   test('a certificate of Consul names the service', () => {
@@ -174,7 +175,7 @@ describe('the client’s side', () => {
 
   test('behind an internal listener the client’s own address counts', () => {
     const entry = { cluster: 'inbound-vip|80|http|a.shop.svc.cluster.local', direct: 'internal:', remote: '10.0.0.7:1' }
-    expect(analyse(waypoint, entry, { addresses }).edge.source.workload).toBe('page-v2')
+    expect(analyse(waypoint, entry, { index: addresses }).edge.source.workload).toBe('page-v2')
   })
 })
 
@@ -209,7 +210,7 @@ describe('the server’s side', () => {
     },
     { name: 'nothing', entry: { upstream: '10.0.0.5:9080' }, workload: '', evidence: 'none', principal: '' },
   ])('is known by $name', ({ entry, workload, evidence, principal, known }) => {
-    const { destination } = analyse(sidecar, { cluster: RATINGS, ...entry }, known === true ? { addresses } : {}).edge
+    const { destination } = analyse(sidecar, { cluster: RATINGS, ...entry }, known === true ? { index: addresses } : {}).edge
     expect([destination.workload, destination.evidence, destination.principal]).toEqual([workload, evidence, principal])
   })
 
@@ -225,12 +226,12 @@ describe('the server’s side', () => {
 
   test('an unidentified server is known by its address, or else by its certificate', () => {
     const entry = { cluster: 'inbound|9080||', local: '10.0.0.5:9080', localSan: spiffe('ratings') }
-    expect(analyse(nobody, entry, { addresses }).edge.destination).toMatchObject({ workload: 'ratings-v2', evidence: 'address' })
+    expect(analyse(nobody, entry, { index: addresses }).edge.destination).toMatchObject({ workload: 'ratings-v2', evidence: 'address' })
     expect(analyse(nobody, entry).edge.destination).toMatchObject({ workload: '', namespace: 'shop', evidence: 'certificate' })
   })
 
   test('an unidentified client is known by the address its log comes from', () => {
-    const { edge } = analyse(nobody, { cluster: RATINGS }, { addresses: fixedAddresses({ '10.9.9.9': 'caller' }) })
+    const { edge } = analyse(nobody, { cluster: RATINGS }, { index: fixedAddresses({ '10.9.9.9': 'caller' }) })
     expect(edge.source.workload).toBe('caller')
   })
 })
@@ -333,14 +334,9 @@ describe('the called service', () => {
   })
 
   test('is the owner of the called address where the cluster is not logged', () => {
-    const ratings = { host: fqdn('ratings'), name: 'ratings', namespace: 'shop', evidence: 'address' as const }
-    const addresses = {
-      ...fixedAddresses({}),
-      findService: (ip: string, port: number) =>
-        ip === '10.96.0.5' && port === 9080 ? { value: ratings, fromMs: 0, untilMs: Number.POSITIVE_INFINITY } : undefined,
-    }
+    const index = new FakeIdentityIndex().add(serviceOf('ratings', 'shop', { addresses: ['10.96.0.5'], ports: [9080] }))
     const entry = { direct: '10.0.0.1:1', local: '10.96.0.5:9080', authority: 'unrelated' }
-    expect(analyse(sidecar, entry, { addresses }).edge.service).toEqual(ratings)
+    expect(analyse(sidecar, entry, { index }).edge.service).toEqual({ host: fqdn('ratings'), name: 'ratings', namespace: 'shop', evidence: 'address' })
   })
 })
 

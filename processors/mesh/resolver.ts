@@ -1,11 +1,14 @@
-import { type AddressAnswer, type AddressIndex, NO_ADDRESSES } from '../../model/address_index.ts'
 import { type CalledService, type Edge, type Evidence, type Party, type Reporter, UNKNOWN_PARTY, UNKNOWN_SERVICE } from '../../model/edges.ts'
+import type { StructObject } from '../../model/struct.ts'
 import { type ClusterName, parseClusterName, serviceOfSni } from './cluster_name.ts'
 import type { EdgeFacts } from './edge_table.ts'
+import type { Identities, Located } from './identities.ts'
 import type { Local } from './local.ts'
+import { hasLabels, type NamingRules } from './naming/rules.ts'
+import { calledService, completed } from './owner_party.ts'
 import type { Peer } from './peer.ts'
 import { type Address, type RowFacts, Shape } from './row_facts.ts'
-import { hostOfAuthority, isLoopback, type ServiceHost } from './service_host.ts'
+import { hostOfAuthority, isLoopback, type ServiceHost, withoutPort } from './service_host.ts'
 import { parseSpiffe } from './spiffe.ts'
 
 export interface ResolverOptions {
@@ -13,9 +16,25 @@ export interface ResolverOptions {
   readonly hostHeader: 'auto' | 'always' | 'never'
   /** Not empty: principals that nobody logged are derived from service accounts, in this trust domain. */
   readonly trustDomain: string
+  /** Names sides by templates; undefined leaves them as Istio names them. */
+  readonly naming?: NamingRules | undefined
 }
 
+/** One side of a call, and what is known of it beside its names. */
+interface Side {
+  readonly party: Party
+  /** The metadata it was named by, if any; read only where naming rules look at it. */
+  readonly metadata?: StructObject | undefined
+  /** What the index says it is. */
+  readonly owner?: Located['owner']
+}
+
+const NOBODY: Side = { party: UNKNOWN_PARTY }
+
 type Direction = Edge['direction']
+
+/** Classes of addresses whose pod may only be too young for the index. */
+const MISSED: ReadonlySet<string> = new Set(['unknown', 'external', 'mesh_peer'])
 
 /** Istio's routes for traffic to hosts outside its registry, and the special cluster each leads to. */
 const SPECIAL_ROUTES: Readonly<Record<string, string>> = {
@@ -27,39 +46,45 @@ const SPECIAL_ROUTES: Readonly<Record<string, string>> = {
 /**
  * Works out who called whom from one entry: the slow path, run once for each combination of facts. Names follow Istio's
  * standard metrics where they say (which label comes from where), and go on where the proxy knows more than its log says.
+ * What the log names wins; the identity index fills what it does not say.
  */
 export class EdgeResolver {
-  /** The last answer holds for entries that began since then, milliseconds since the epoch; 0 when always. */
-  fromMs = 0
-  /** True when the last answer is for that entry only and must not be remembered. */
-  isTransient = false
+  /** True when a side stayed unnamed only because the index does not know its address, which may change. */
+  isPending = false
   readonly #options: ResolverOptions
-  readonly #addresses: AddressIndex
-  #timeMs = 0
+  readonly #identities: Identities | undefined
 
-  constructor(options: ResolverOptions, addresses: AddressIndex) {
+  constructor(options: ResolverOptions, identities: Identities | undefined) {
     this.#options = options
-    this.#addresses = addresses
+    this.#identities = identities
   }
 
-  /** The edge of a row. `row.used` then tells which optional columns the answer depended on. */
+  /**
+   * The edge of a row. `row.used` then tells which optional columns the answer depended on, and the identities for
+   * which times it holds.
+   */
   resolve(row: RowFacts, local: Local): EdgeFacts {
-    this.fromMs = 0
-    this.isTransient = false
-    this.#timeMs = row.timeMs
+    this.#identities?.begin(row.timeMs, local.party.cluster)
     const cluster = parseClusterName(row.cluster || row.tagUpstreamCluster)
     const direction = this.#direction(row, local, cluster)
     const isWaypoint = local.role === 'waypoint'
     const isServer = direction === 'inbound' && !isWaypoint
     const own = isServer ? this.#ownAsServer(row, local) : this.#ownAsClient(row, local, direction)
-    let source = UNKNOWN_PARTY
-    let destination = UNKNOWN_PARTY
-    if (direction !== 'outbound') source = this.#downstream(row)
-    else source = own
-    if (isServer) destination = own
-    else if (direction !== 'unknown') destination = this.#upstream(row)
-    const service = isServer ? this.#serviceAsServer(row, local, cluster, own) : this.#serviceAsClient(row, local, { cluster, direction, destination })
+    const from = direction === 'outbound' ? own : this.#downstream(row)
+    let to = NOBODY
+    if (isServer) to = own
+    else if (direction !== 'unknown') to = this.#upstream(row)
+    const service = isServer
+      ? this.#serviceAsServer(row, local, cluster, own.party)
+      : this.#serviceAsClient(row, local, { cluster, direction, destination: to.party })
+    this.isPending = this.#hasMissed(from) || this.#hasMissed(to)
+    const source = this.#named(from)
+    const destination = this.#named(to)
     return { role: local.role, reporter: reporterOf(local, direction), direction, source, destination, service, mutualTls: isMutualTls(row) }
+  }
+
+  #hasMissed({ party }: Side): boolean {
+    return (this.#identities?.misses.length ?? 0) > 0 && party.workload === '' && party.evidence !== 'service_entry' && MISSED.has(party.addressClass)
   }
 
   #direction(row: RowFacts, local: Local, cluster: ClusterName): Direction {
@@ -84,76 +109,124 @@ export class EdgeResolver {
   }
 
   /** The reporting proxy's workload as the called side: its certificate is in the log. */
-  #ownAsServer(row: RowFacts, local: Local): Party {
+  #ownAsServer(row: RowFacts, local: Local): Side {
     const principal = row.localPrincipal || row.localSan
-    const party = local.streamIp === '' ? local.party : this.#byAddress(row.downstreamLocal, local)
-    if (party.evidence === 'none') return certified(principal)
-    return { ...party, principal: principal || party.principal || this.#derivedPrincipal(local) }
+    const side = local.streamIp === '' ? this.#own(local) : this.#byAddress(() => row.downstreamLocal, local)
+    const { party } = side
+    if (party.evidence === 'none') return { party: { ...certified(principal), addressClass: party.addressClass } }
+    return { ...side, party: { ...party, principal: principal || party.principal || this.#derivedPrincipal(local.party.namespace, local.serviceAccount) } }
   }
 
   /** The reporting proxy's workload as the calling side; Envoy does not log the certificate it shows to upstreams. */
-  #ownAsClient(row: RowFacts, local: Local, direction: Direction): Party {
-    if (direction !== 'outbound') return UNKNOWN_PARTY
-    if (local.streamIp !== '') return this.#byAddress(row.directRemote, local)
-    const principal = this.#derivedPrincipal(local)
-    return principal === '' ? local.party : { ...local.party, principal }
+  #ownAsClient(row: RowFacts, local: Local, direction: Direction): Side {
+    if (direction !== 'outbound') return NOBODY
+    if (local.streamIp !== '') return this.#byAddress(() => row.directRemote, local)
+    const side = this.#own(local)
+    const principal = this.#derivedPrincipal(local.party.namespace, local.serviceAccount)
+    return principal === '' ? side : { ...side, party: { ...side.party, principal } }
+  }
+
+  /** A proxy that identified itself. Where it told its node id only, the index knows its pod better than the id does. */
+  #own(local: Local): Side {
+    const { party, metadata } = local
+    const isAsked = local.isPartial || this.#wantsPod(metadata)
+    const pod = isAsked ? this.#identities?.pod(party.namespace, party.pod) : undefined
+    if (pod === undefined || this.#identities === undefined) return { party, metadata }
+    if (!local.isPartial) return { party, metadata, owner: pod }
+    const found = this.#identities.partyOf(pod)
+    return { party: { ...found, cluster: party.cluster || found.cluster, evidence: 'node' }, metadata, owner: pod }
   }
 
   /** An unidentified proxy is known by the address that entries show as its own, or by where its log stream comes from. */
-  #byAddress(address: Address, local: Local): Party {
-    return this.#find(address) ?? this.#find({ ip: local.streamIp, port: 0 }) ?? UNKNOWN_PARTY
+  #byAddress(address: () => Address, local: Local): Side {
+    const identities = this.#identities
+    if (identities === undefined) return NOBODY
+    const shown = identities.locate(address())
+    if (shown?.owner !== undefined) return shown
+    const sender = identities.locate({ ip: local.streamIp, port: 0 })
+    return (sender?.owner === undefined ? (shown ?? sender) : sender) ?? NOBODY
   }
 
-  #derivedPrincipal(local: Local): string {
+  #derivedPrincipal(namespace: string, serviceAccount: string): string {
     const { trustDomain } = this.#options
-    if (trustDomain === '' || local.serviceAccount === '') return ''
-    return `spiffe://${trustDomain}/ns/${local.party.namespace}/sa/${local.serviceAccount}`
+    return trustDomain === '' || serviceAccount === '' ? '' : `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`
   }
 
   /** The client's side: metadata exchange, then the certificate, then the address. */
-  #downstream(row: RowFacts): Party {
+  #downstream(row: RowFacts): Side {
     const principal = row.peerPrincipal || row.peerSan
     // Before a handshake has succeeded nothing was exchanged, so metadata in such an entry is not this peer's.
     const peer = (row.shape & Shape.refused) === 0 ? row.downstreamPeer : undefined
     const known = peer === undefined ? undefined : credible(peer, principal)
-    if (known !== undefined) return known
-    const direct = this.#addresses === NO_ADDRESSES ? undefined : row.directRemote
-    return this.#certifiedOrFound(principal, direct?.ip === '' ? row.downstreamRemote : direct)
+    if (known !== undefined) return this.#complete({ party: known, metadata: this.#metadata(() => row.downstreamPeerMetadata) }, () => clientAddress(row))
+    return this.#certifiedOrFound(principal, () => clientAddress(row))
   }
 
   /** The server's side: metadata exchange, then the certificate (only a custom tag has it), then the address. */
-  #upstream(row: RowFacts): Party {
+  #upstream(row: RowFacts): Side {
     // Without a cluster no upstream was contacted, and what metadata there is belongs to somebody else.
     const peer = row.cluster === '' ? undefined : row.upstreamPeer
     const principal = row.tagUpstreamPrincipal
     const known = peer === undefined ? undefined : credible(peer, principal)
-    if (known !== undefined) return principal === '' ? { ...known, principal: peer?.principal ?? '' } : known
-    return this.#certifiedOrFound(principal, this.#addresses === NO_ADDRESSES ? undefined : row.upstreamRemote)
+    if (known !== undefined) {
+      const party = principal === '' ? { ...known, principal: peer?.principal ?? '' } : known
+      return this.#complete({ party, metadata: this.#metadata(() => row.upstreamPeerMetadata) }, () => row.upstreamRemote)
+    }
+    const side = this.#certifiedOrFound(principal, () => row.upstreamRemote)
+    const { owner, party } = side
+    if (party.principal !== '' || owner === undefined || !('serviceAccount' in owner)) return side
+    // The log does not say how the upstream proved itself. On the client's side it does: no certificate there is plain text.
+    return { ...side, party: { ...party, principal: this.#derivedPrincipal(party.namespace, owner.serviceAccount) } }
   }
 
   /** A certificate proves namespace and account; an address that agrees with it adds the workload. */
-  #certifiedOrFound(principal: string, address: Address | undefined): Party {
+  #certifiedOrFound(principal: string, address: () => Address): Side {
     const proved = certified(principal)
-    const found = address === undefined ? undefined : this.#find(address)
-    if (found === undefined) return proved
-    if (proved.namespace !== '' && found.namespace !== proved.namespace) return proved
-    return { ...found, principal: principal || found.principal, evidence: 'address' }
+    const located = this.#identities?.locate(address())
+    if (located === undefined) return { party: proved }
+    if (located.owner === undefined) return { party: proved.workload === '' ? { ...proved, addressClass: located.party.addressClass } : proved }
+    if (proved.namespace !== '' && located.party.namespace !== proved.namespace) return { party: proved }
+    if (!isAccountOf(principal, located)) return { party: proved }
+    return { party: { ...located.party, principal }, owner: located.owner }
   }
 
-  #find(address: Address): Party | undefined {
-    return this.#lookup(address, (timeMs) => this.#addresses.find(address.ip, address.port, timeMs))
+  /** Fills the gaps of a peer that metadata names, if the index speaks of the same workload. */
+  #complete(side: Side, address: () => Address): Side {
+    const { party, metadata } = side
+    const identities = this.#identities
+    const isWhole = party.workload !== '' && party.namespace !== '' && party.service !== ''
+    if (identities === undefined || (isWhole && !this.#wantsPod(metadata))) return side
+    const pod = identities.pod(party.namespace, party.pod)
+    const located = pod === undefined ? identities.locate(address()) : { party: identities.partyOf(pod), owner: pod, serviceAccount: pod.serviceAccount }
+    if (located?.owner === undefined || !isAccountOf(party.principal, located)) return side
+    const whole = completed(party, located.party)
+    return whole === undefined ? side : { party: whole, metadata, owner: located.owner }
   }
 
-  #lookup<T>(address: Address, find: (timeMs: number) => AddressAnswer<T> | undefined): T | undefined {
-    if (address.ip === '' || this.#addresses === NO_ADDRESSES) return undefined
-    const answer = find(this.#timeMs)
-    if (answer === undefined) {
-      if (this.#timeMs < this.#addresses.changedMs) this.isTransient = true
-      return undefined
-    }
-    if (answer.untilMs !== Number.POSITIVE_INFINITY) this.isTransient = true
-    this.fromMs = Math.max(this.fromMs, answer.fromMs)
-    return answer.value
+  /** Metadata is read once more where naming rules look at it. */
+  #metadata(read: () => StructObject | undefined): StructObject | undefined {
+    return this.#options.naming === undefined ? undefined : read()
+  }
+
+  /** True when naming rules look at labels that the metadata does not carry. */
+  #wantsPod(metadata: StructObject | undefined): boolean {
+    return this.#options.naming !== undefined && this.#options.naming.needsPod && !hasLabels(metadata)
+  }
+
+  #named({ party, metadata, owner }: Side): Party {
+    const { naming } = this.#options
+    if (naming === undefined || (party.workload === '' && party.service === '')) return party
+    return naming.named(party, {
+      metadata,
+      owner,
+      service: () => {
+        const identities = this.#identities
+        if (identities === undefined) return undefined
+        if (owner?.kind === 'endpoint') return identities.service(owner.namespace, owner.service)
+        const pod = owner?.kind === 'pod' ? owner : identities.pod(party.namespace, party.pod)
+        return pod === undefined ? undefined : identities.servicesOf({ ip: pod.ips[0] ?? '', port: 0 })[0]
+      },
+    })
   }
 
   /** The service a client side or gateway called: the cluster, then the address that was called, then the Host header. */
@@ -168,12 +241,38 @@ export class EdgeResolver {
     if (cluster.service !== undefined && !cluster.isSpecial) return called(cluster.service, cluster.isRoute ? 'route' : 'cluster', namespace)
     const special = specialName(row, local, cluster)
     if (special === undefined) {
-      const found = this.#findService(row)
+      const found = this.#serviceAt(row)
       if (found !== undefined) return found
     }
-    const header = this.#mayUseHost(row, local) ? hostOfAuthority(row.authority, local.dns) : undefined
-    if (special !== undefined) return { host: header?.host ?? '', name: special.name, namespace, evidence: special.evidence }
-    return header === undefined || header.host === '' ? UNKNOWN_SERVICE : called(header, 'authority', namespace)
+    const header = this.#mayUseHost(row, local) ? this.#hostHeader(row, local) : undefined
+    if (special !== undefined) return { host: header?.service.host ?? '', name: special.name, namespace, evidence: special.evidence }
+    if (header?.isKnown === true) return header.service
+    const behind = this.#serviceBehind(row, call.destination)
+    if (behind !== undefined) return behind
+    return header === undefined || header.service.host === '' ? UNKNOWN_SERVICE : { ...header.service, namespace: header.service.namespace || namespace }
+  }
+
+  /** The service that a Host header names; `isKnown` when the index has it. Undefined when the index says there is none. */
+  #hostHeader(row: RowFacts, local: Local): { readonly service: CalledService; readonly isKnown: boolean } | undefined {
+    const identities = this.#identities
+    const { authority } = row
+    const known = identities === undefined || authority === '' ? undefined : identities.serviceOfHost(withoutPort(authority), local.dns.namespace)
+    if (known !== undefined) return { service: calledService(known.service, 'authority', known.host), isKnown: true }
+    const host = hostOfAuthority(authority, local.dns)
+    // Of its own cluster the index knows every service, so that nobody can make up more of them.
+    const isRefuted = host.namespace !== '' && identities?.isComplete === true && this.#options.hostHeader !== 'always'
+    return isRefuted ? undefined : { service: called(host, 'authority', ''), isKnown: false }
+  }
+
+  /** The service of the workload that was called: of its canonical name, else one that leads to its address. */
+  #serviceBehind(row: RowFacts, destination: Party): CalledService | undefined {
+    const identities = this.#identities
+    if (identities === undefined) return undefined
+    const { service, namespace, evidence } = destination
+    const canonical = service === '' || namespace === '' ? undefined : identities.service(namespace, service)
+    if (canonical !== undefined) return calledService(canonical, evidence)
+    const [best] = identities.servicesOf(row.upstreamRemote)
+    return best === undefined ? undefined : calledService(best, 'endpoints')
   }
 
   /**
@@ -198,19 +297,45 @@ export class EdgeResolver {
     if (cluster.service !== undefined && (local.isIstio || own.service === '')) return called(cluster.service, 'cluster', own.namespace)
     const bySni = serviceOfSni(row.sni)
     if (bySni !== undefined) return called(bySni, 'sni', own.namespace)
-    const found = this.#findService(row)
+    const found = this.#serviceAt(row)
     if (found !== undefined) return found
-    if (this.#options.hostHeader === 'never') return itself
-    const header = hostOfAuthority(row.authority, local.dns)
-    const isItself = header.namespace === own.namespace && local.names.has(header.name)
-    return header.host !== '' && (isItself || this.#options.hostHeader === 'always') ? called(header, 'authority', own.namespace) : itself
+    return this.#serviceByHost(row, local, own) ?? this.#serviceByEndpoints(row) ?? itself
   }
 
-  #findService(row: RowFacts): CalledService | undefined {
-    if (this.#addresses === NO_ADDRESSES) return undefined
-    const address = row.downstreamLocal
-    return this.#lookup(address, (timeMs) => this.#addresses.findService(address.ip, address.port, timeMs))
+  /** The Host header counts for a server where it names that very workload, or a service that leads to it. */
+  #serviceByHost(row: RowFacts, local: Local, own: Party): CalledService | undefined {
+    const { hostHeader } = this.#options
+    if (hostHeader === 'never') return undefined
+    const header = this.#hostHeader(row, local)
+    if (header === undefined || header.service.host === '') return undefined
+    const { service } = header
+    const withNamespace = { ...service, namespace: service.namespace || own.namespace }
+    if (hostHeader === 'always') return withNamespace
+    const services = this.#identities?.servicesOf(row.downstreamLocal) ?? []
+    if (services.length > 0) return services.some(({ name, namespace }) => name === service.name && namespace === service.namespace) ? service : undefined
+    return service.namespace === own.namespace && local.names.has(service.name) ? withNamespace : undefined
   }
+
+  #serviceByEndpoints(row: RowFacts): CalledService | undefined {
+    const [best] = this.#identities?.servicesOf(row.downstreamLocal) ?? []
+    return best === undefined ? undefined : calledService(best, 'endpoints')
+  }
+
+  #serviceAt(row: RowFacts): CalledService | undefined {
+    return this.#identities?.serviceAt(row.downstreamLocal)
+  }
+}
+
+/** The physical peer; what a header says only where that is not logged. */
+function clientAddress(row: RowFacts): Address {
+  const direct = row.directRemote
+  return direct.ip === '' ? row.downstreamRemote : direct
+}
+
+/** False when a SPIFFE id names another service account than the index does. */
+function isAccountOf(principal: string, located: Located): boolean {
+  const account = parseSpiffe(principal)?.serviceAccount ?? ''
+  return account === '' || located.serviceAccount === '' || account === located.serviceAccount
 }
 
 function reporterOf(local: Local, direction: Direction): Reporter {

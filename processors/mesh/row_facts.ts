@@ -1,5 +1,6 @@
 import { type AccessLogs, AddressKind, EntryKind } from '../../model/access_logs.ts'
-import { decodePeer, decodeText, type Peer } from './peer.ts'
+import type { StructObject } from '../../model/struct.ts'
+import { decodePeer, decodePeerMetadata, decodeText, type Peer } from './peer.ts'
 import { splitEndpoint } from './service_host.ts'
 
 /**
@@ -104,6 +105,16 @@ export class RowFacts {
     return this.#peer(this.#logs.downstreamPeer)
   }
 
+  /** What `upstreamPeer` was read from. */
+  get upstreamPeerMetadata(): StructObject | undefined {
+    return this.#peerMetadata(this.#logs.upstreamPeer)
+  }
+
+  /** What `downstreamPeer` was read from. */
+  get downstreamPeerMetadata(): StructObject | undefined {
+    return this.#peerMetadata(this.#logs.downstreamPeer)
+  }
+
   get tagUpstreamCluster(): string {
     return this.#has(Shape.hasTagUpstreamCluster) ? this.#optional(Optional.tagUpstreamCluster, this.#logs.tagUpstreamCluster) : ''
   }
@@ -173,6 +184,11 @@ export class RowFacts {
   #peer(column: Int32Array): Peer | undefined {
     const id = column[this.#row] as number
     return id === 0 ? undefined : decodePeer(this.#logs.strings.bytes(id))
+  }
+
+  #peerMetadata(column: Int32Array): StructObject | undefined {
+    const id = column[this.#row] as number
+    return id === 0 ? undefined : decodePeerMetadata(this.#logs.strings.bytes(id))
   }
 
   #address(bit: number, kinds: Uint8Array, texts: Int32Array, ports: Int32Array | undefined): Address {

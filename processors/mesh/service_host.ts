@@ -61,7 +61,8 @@ function qualified(name: string, namespace: string, scope: DnsScope): ServiceHos
   return { host: `${name}.${namespace}.svc.${scope.clusterDomain}`, name, namespace }
 }
 
-function withoutPort(authority: string): string {
+/** A Host header without its port, if it has one; IPv6 addresses keep their brackets. */
+export function withoutPort(authority: string): string {
   const colon = authority.lastIndexOf(':')
   return colon < 0 || !/^\d*$/.test(authority.slice(colon + 1)) ? authority : authority.slice(0, colon)
 }

@@ -18,7 +18,8 @@ export const evidence: InstrumentSpec = {
   labels: {
     processor,
     side: '`source`, `destination` or `service`.',
-    evidence: '`node`, `peer_struct`, `peer_flatbuffer`, `certificate`, `address`, `cluster`, `sni`, `authority`, `route` or `none`.',
+    evidence:
+      '`node`, `peer_struct`, `peer_flatbuffer`, `certificate`, `address`, `service_entry`, `cluster`, `sni`, `authority`, `endpoints`, `route` or `none`.',
   },
 }
 
@@ -51,5 +52,33 @@ export const renewals: InstrumentSpec = {
   description: 'Times that all edges were forgotten because there were more than `edges_max`.',
   unit: '{renewals}',
   type: 'counter',
+  labels: { processor },
+}
+
+export const unknownAddresses: InstrumentSpec = {
+  name: 'meshscope_mesh_unknown_addresses',
+  description: 'Final entries with a side of which the identity index knows no workload, by what its address is.',
+  unit: '{records}',
+  type: 'counter',
+  labels: { processor, side: '`source` or `destination`.', class: '`node`, `external`, `virtual`, `loopback`, `mesh_peer` or `unknown`.' },
+}
+
+export const heldEntries: InstrumentSpec = {
+  name: 'meshscope_mesh_held_entries',
+  description: 'Entries that waited for the identity index (`resolve_delay`), by how that ended; all but `refused` were passed on.',
+  unit: '{records}',
+  type: 'counter',
+  labels: {
+    processor,
+    outcome:
+      '`resolved`, `unresolved` (time was up), `overflow` (more than `held_entries_max`), `shutdown`; `refused` counts those of them that were lost after all.',
+  },
+}
+
+export const held: InstrumentSpec = {
+  name: 'meshscope_mesh_held',
+  description: 'Entries that wait for the identity index now.',
+  unit: '{records}',
+  type: 'gauge',
   labels: { processor },
 }

@@ -2,8 +2,10 @@ import { Builder, type Offset } from 'flatbuffers'
 import { ByteInterner } from '../../lib/intern.ts'
 import { ProtobufWriter } from '../../lib/protobuf/writer.ts'
 import { AccessLogs, AddressKind, EntryKind, LogType, type StreamOrigin } from '../../model/access_logs.ts'
-import { type AddressIndex, NO_ADDRESSES } from '../../model/address_index.ts'
-import { type Edge, type Party, UNKNOWN_PARTY } from '../../model/edges.ts'
+import type { Edge } from '../../model/edges.ts'
+import type { IdentityIndex } from '../../model/identity/index.ts'
+import type { Endpoint, KubeNode, Pod, Service } from '../../model/identity/objects.ts'
+import { FakeIdentityIndex } from '../../test/fakes/identity.ts'
 import { fakeSettings } from '../../test/fakes/settings.ts'
 import type { MeshConfig } from './config.ts'
 import { MeshProcessor } from './processor.ts'
@@ -222,12 +224,24 @@ export class BatchBuilder {
   }
 }
 
-export const MESH_DEFAULTS: MeshConfig = { edges_max: 50_000, host_header: 'auto', listener_logs: 'auto', infrastructure_clusters: [], trust_domain: '' }
+export const MESH_DEFAULTS: MeshConfig = {
+  edges_max: 50_000,
+  host_header: 'auto',
+  listener_logs: 'auto',
+  infrastructure_clusters: [],
+  trust_domain: '',
+  kubernetes: 'auto',
+  cluster_name: '',
+  naming: { service: '', service_entry: '', instance: '', rules_file: '' },
+  resolve_delay: '0s',
+  held_entries_max: 4096,
+}
 
-/** A processor with its telemetry, behind which nothing comes. */
-export function meshForTest(config: Partial<MeshConfig> = {}, addresses: AddressIndex = NO_ADDRESSES) {
-  const settings = fakeSettings('processor', 'mesh')
-  const mesh = new MeshProcessor(settings, { ...MESH_DEFAULTS, ...config }, { consume: () => {} }, addresses)
+/** A started processor with its telemetry, behind which nothing comes; `index` is the identity index of its thread. */
+export function meshForTest(config: Partial<MeshConfig> = {}, index?: IdentityIndex) {
+  const settings = { ...fakeSettings('processor', 'mesh'), shared: () => index }
+  const mesh = new MeshProcessor(settings, { ...MESH_DEFAULTS, ...config }, { consume: () => {} })
+  mesh.start()
   return { settings, mesh }
 }
 
@@ -235,9 +249,9 @@ export function meshForTest(config: Partial<MeshConfig> = {}, addresses: Address
 export function analyse(
   origin: StreamOrigin,
   entry: TestEntry,
-  options: { readonly config?: Partial<MeshConfig>; readonly addresses?: AddressIndex } = {},
+  options: { readonly config?: Partial<MeshConfig>; readonly index?: IdentityIndex } = {},
 ): { readonly edge: Edge; readonly entryClass: number } {
-  const { mesh } = meshForTest(options.config, options.addresses)
+  const { mesh } = meshForTest(options.config, options.index)
   const logs = new BatchBuilder().batch(origin, [entry])
   void mesh.consume(logs)
   return { edge: edgeOf(logs, 0), entryClass: logs.entryClass[0] as number }
@@ -249,19 +263,74 @@ export function edgeOf(logs: AccessLogs, i: number): Edge {
   return logs.edges.get(logs.edge[i] as number)
 }
 
-/** An index of fixed addresses: `ip` to workload name, all in one namespace and there for ever. */
-export function fixedAddresses(workloads: Readonly<Record<string, string>>, namespace = 'default'): AddressIndex {
+/** An index of pods by address: `ip` to workload, all in one namespace and there for ever. */
+export function fixedAddresses(workloads: Readonly<Record<string, string>>, namespace = 'default'): FakeIdentityIndex {
+  const index = new FakeIdentityIndex()
+  for (const [ip, workload] of Object.entries(workloads)) index.add(podOf(workload, { namespace, ips: [ip] }))
+  return index
+}
+
+/** A pod of a Deployment in the namespace `default`. */
+export function podOf(workload: string, more: Partial<Pod> = {}): Pod {
   return {
-    version: 1,
-    changedMs: 0,
-    find: (ip) => {
-      const workload = Object.hasOwn(workloads, ip) ? (workloads[ip] as string) : undefined
-      return workload === undefined ? undefined : { value: partyOf(workload, namespace), fromMs: 0, untilMs: Number.POSITIVE_INFINITY }
-    },
-    findService: () => undefined,
+    kind: 'pod',
+    uid: `uid-${workload}`,
+    namespace: 'default',
+    name: `${workload}-0`,
+    node: 'node-1',
+    serviceAccount: '',
+    isHostNetwork: false,
+    ips: [],
+    ports: [],
+    workload: { kind: 'Deployment', name: workload, isInferred: false },
+    replicaSet: '',
+    job: '',
+    containers: [],
+    labels: {},
+    annotations: {},
+    createdMs: 0,
+    startedMs: 0,
+    terminatingMs: 0,
+    endedMs: 0,
+    ...more,
   }
 }
 
-export function partyOf(workload: string, namespace = 'default'): Party {
-  return { ...UNKNOWN_PARTY, workload, namespace, service: workload, evidence: 'address' }
+/** A Service `name` in a namespace, with its FQDN. */
+export function serviceOf(name: string, namespace: string, more: Partial<Service> = {}): Service {
+  return {
+    kind: 'service',
+    uid: `uid-${namespace}-${name}`,
+    namespace,
+    name,
+    source: 'service',
+    hosts: [`${name}.${namespace}.svc.cluster.local`],
+    addresses: [],
+    ports: [],
+    isHeadless: false,
+    labels: {},
+    ...more,
+  }
+}
+
+/** What leads from a Service to an address. */
+export function endpointOf(service: string, namespace: string, ip: string, more: Partial<Endpoint> = {}): Endpoint {
+  return {
+    kind: 'endpoint',
+    namespace,
+    service,
+    ip,
+    ports: [],
+    pod: '',
+    podUid: '',
+    node: '',
+    zone: '',
+    workload: { kind: '', name: '', isInferred: false },
+    labels: {},
+    ...more,
+  }
+}
+
+export function nodeOf(name: string, ip: string): KubeNode {
+  return { kind: 'node', uid: `uid-${name}`, name, ips: [ip], labels: {}, annotations: {} }
 }

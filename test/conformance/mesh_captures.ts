@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { Consumer } from '../../component/consumer.ts'
 import { ByteInterner } from '../../lib/intern.ts'
 import type { AccessLogs, StreamOrigin } from '../../model/access_logs.ts'
-import type { AddressIndex } from '../../model/address_index.ts'
+import type { IdentityIndex } from '../../model/identity/index.ts'
 import type { MeshConfig } from '../../processors/mesh/config.ts'
 import { MeshProcessor } from '../../processors/mesh/processor.ts'
 import { MESH_DEFAULTS } from '../../processors/mesh/testing.ts'
@@ -39,14 +39,16 @@ const ANONYMOUS = { node: new Uint8Array(0), nodeId: '', nodeCluster: '', logNam
 
 /** Decoder and mesh processor in a row, as a pipeline would have them; shows each analysed batch to `onBatch`. */
 export class MeshBench {
-  readonly settings: FakeSettings = fakeSettings('processor', 'mesh')
+  readonly settings: FakeSettings
   readonly #decoder = new AccessLogDecoder(new ByteInterner())
   readonly #mesh: MeshProcessor
   #nextOrigin = 1
 
-  constructor(onBatch: (logs: AccessLogs) => void, options: { readonly config?: Partial<MeshConfig>; readonly addresses?: AddressIndex } = {}) {
+  constructor(onBatch: (logs: AccessLogs) => void, options: { readonly config?: Partial<MeshConfig>; readonly index?: IdentityIndex } = {}) {
     const next: Consumer<AccessLogs> = { consume: onBatch }
-    this.#mesh = new MeshProcessor(this.settings, { ...MESH_DEFAULTS, ...options.config }, next, options.addresses)
+    this.settings = { ...fakeSettings('processor', 'mesh'), shared: () => options.index }
+    this.#mesh = new MeshProcessor(this.settings, { ...MESH_DEFAULTS, ...options.config }, next)
+    this.#mesh.start()
   }
 
   /** Runs the messages of one stream through. `peer` is the address of its connection. */

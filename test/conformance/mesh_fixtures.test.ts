@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { readTimes, requestOverheadNs, responseOverheadNs, serverLatencyNs, upstreamLatencyNs } from '../../model/access_log_times.ts'
 import { type AccessLogs, EntryClass } from '../../model/access_logs.ts'
-import type { AddressIndex } from '../../model/address_index.ts'
 import type { Edge } from '../../model/edges.ts'
+import type { IdentityIndex } from '../../model/identity/index.ts'
 import { analyse, edgeOf, fixedAddresses, originOf } from '../../processors/mesh/testing.ts'
 import { hasCaptures, MeshBench, readShared, readSharedJson } from './mesh_captures.ts'
 
@@ -12,7 +12,7 @@ interface Analysed {
   readonly timesNs: readonly number[]
 }
 
-function analyseMessage(path: string, addresses?: AddressIndex): readonly Analysed[] {
+function analyseMessage(path: string, index?: IdentityIndex): readonly Analysed[] {
   const rows: Analysed[] = []
   const collect = (logs: AccessLogs): void => {
     for (let i = 0; i < logs.length; i++) {
@@ -21,12 +21,12 @@ function analyseMessage(path: string, addresses?: AddressIndex): readonly Analys
       rows.push({ edge: edgeOf(logs, i), entryClass: logs.entryClass[i] as number, timesNs })
     }
   }
-  new MeshBench(collect, addresses === undefined ? {} : { addresses }).stream([readShared(path)])
+  new MeshBench(collect, index === undefined ? {} : { index }).stream([readShared(path)])
   return rows
 }
 
-function one(path: string, addresses?: AddressIndex): Analysed {
-  const [row, ...more] = analyseMessage(path, addresses)
+function one(path: string, index?: IdentityIndex): Analysed {
+  const [row, ...more] = analyseMessage(path, index)
   if (row === undefined || more.length > 0) throw new Error(`${path} has ${more.length} more entries than one`)
   return row
 }
@@ -141,8 +141,8 @@ test.skipIf(!hasCaptures)('an entry without an identifier is named by addresses 
     direct: address('downstreamDirectRemoteAddress'),
     upstream: address('upstreamRemoteAddress'),
   }
-  const addresses = fixedAddresses({ '192.168.2.19': workloadRef.name, '192.168.2.18': 'reviews-v1' }, workloadRef.namespace)
-  const { edge } = analyse(originOf({}), entry, { addresses })
+  const index = fixedAddresses({ '192.168.2.19': workloadRef.name, '192.168.2.18': 'reviews-v1' }, workloadRef.namespace)
+  const { edge } = analyse(originOf({}), entry, { index })
   expect(edge).toMatchObject({ role: 'unknown', reporter: 'source', direction: 'outbound' })
   expect([edge.source.workload, edge.source.namespace, edge.destination.workload]).toEqual(['ratings-v1', 'bookinfo', 'reviews-v1'])
   expect(edge.service).toMatchObject({ name: 'reviews', namespace: 'bookinfo', evidence: 'cluster' })
