@@ -3,6 +3,9 @@ import { Command, InvalidArgumentError } from 'commander'
 import { systemClock } from '../../../lib/clock.ts'
 import { parseDuration } from '../../../lib/duration.ts'
 import { parseEndpoint } from '../../../lib/endpoint.ts'
+import { bookinfoMesh } from './bookinfo.ts'
+import { SimulatedCluster } from './kube_cluster.ts'
+import { KubeWriter } from './kube_writer.ts'
 import { Simulation, type SimulationProgress } from './simulation.ts'
 
 interface Options {
@@ -14,6 +17,7 @@ interface Options {
   readonly proxies: number
   readonly connections?: number
   readonly envoyExtensions?: boolean
+  readonly kube?: string
   readonly quiet?: boolean
 }
 
@@ -31,6 +35,7 @@ export function simulateCommand(): Command {
     .option('--proxies <number>', 'pods per workload, 1 to 200; the mesh has 8 workloads', integer(1, 200), 1)
     .option('--connections <number>', 'TCP connections that all streams share (default: one per pod)', integer(1, 2000))
     .option('--envoy-extensions', 'list 516 extensions in the first message of each stream, as Envoy does (60 KB)')
+    .option('--kube <url|file>', 'also create its pods and services in the cluster of this API server or kubeconfig, and remove them at the end')
     .option('--quiet', 'print problems only')
     .addHelpText(
       'after',
@@ -38,6 +43,11 @@ export function simulateCommand(): Command {
 Examples:
   meshscope simulate --rps 200
   meshscope simulate --rps 2000 --duration 60s --truth truth.json
+  meshscope simulate --kube ~/.kube/config
+
+With --kube, nodes worker-1 to worker-3, services, endpoint slices, ReplicaSets and pods are made in the namespaces
+bookinfo, istio-system and batch, with the addresses that the access logs carry; nothing runs in them. Use a cluster
+for tests. The namespaces stay, everything else is removed. The truth then names peers that only addresses tell.
 `,
     )
     .action(async (options: Options) => {
@@ -46,12 +56,15 @@ Examples:
 }
 
 async function simulate(options: Options): Promise<number> {
+  const cluster = openCluster(options)
+  if (typeof cluster === 'number') return cluster
   const simulation = new Simulation({
     endpoint: options.endpoint,
     requestsPerSecond: options.rps,
     durationMs: options.duration,
     seed: options.seed,
     replicas: options.proxies,
+    knowledge: cluster === undefined ? 'logs' : 'addresses',
     connections: options.connections,
     withExtensions: options.envoyExtensions === true,
     clock: systemClock,
@@ -60,6 +73,7 @@ async function simulate(options: Options): Promise<number> {
   const alive = setInterval(() => undefined, 60_000)
   const unhook = stopOnSignals(simulation)
   try {
+    await cluster?.create()
     await simulation.connect(CONNECT_MS)
     const progress = options.quiet === true ? undefined : showProgress(simulation)
     await simulation.run()
@@ -70,9 +84,23 @@ async function simulate(options: Options): Promise<number> {
     process.stderr.write(`meshscope simulate: ${explain(error, options)}\n`)
     return 1
   } finally {
+    await cluster?.remove()
+    cluster?.close()
     unhook()
     clearInterval(alive)
     simulation.close()
+  }
+}
+
+/** The cluster that `--kube` names; undefined without it, an exit code when it cannot be used. */
+function openCluster({ kube, proxies }: Options): SimulatedCluster | number | undefined {
+  if (kube === undefined) return undefined
+  const warn = (message: string): void => void process.stderr.write(`meshscope simulate: ${message}\n`)
+  try {
+    return new SimulatedCluster({ writer: KubeWriter.open(kube, systemClock), mesh: bookinfoMesh(proxies), clock: systemClock, warn })
+  } catch (error) {
+    warn(`--kube ${kube}: ${messageOf(error)}`)
+    return 1
   }
 }
 

@@ -50,8 +50,9 @@ export async function startKube(options: KubeOptions): Promise<Kube> {
   const etcd = startEtcd(options.paths.etcd, folder.path, ports)
   let api: Child | undefined
   const stop = async (): Promise<void> => {
-    await api?.stop('SIGTERM', 5_000)
-    await etcd.stop('SIGTERM', 5_000)
+    // Nothing of theirs is kept, so nobody needs to wait for a clean end.
+    await api?.stop('SIGKILL')
+    await etcd.stop('SIGKILL')
     folder.remove()
   }
   try {
