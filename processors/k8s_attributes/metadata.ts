@@ -1,0 +1,64 @@
+/** What `extract.metadata` may name, in the order in which the attributes are added. */
+export const METADATA = [
+  'k8s.namespace.name',
+  'k8s.pod.name',
+  'k8s.pod.uid',
+  'k8s.pod.ip',
+  'k8s.pod.start_time',
+  'k8s.deployment.name',
+  'k8s.replicaset.name',
+  'k8s.statefulset.name',
+  'k8s.daemonset.name',
+  'k8s.cronjob.name',
+  'k8s.job.name',
+  'k8s.node.name',
+  'k8s.node.uid',
+  'k8s.cluster.uid',
+  'k8s.container.name',
+  'container.id',
+  'container.image.name',
+  'container.image.tag',
+  'container.image.repo_digests',
+  'service.namespace',
+  'service.name',
+  'service.version',
+  'service.instance.id',
+] as const
+
+export type MetadataName = (typeof METADATA)[number]
+
+/** The Collector's defaults. */
+export const DEFAULT_METADATA: readonly MetadataName[] = [
+  'k8s.namespace.name',
+  'k8s.pod.name',
+  'k8s.pod.uid',
+  'k8s.pod.start_time',
+  'k8s.deployment.name',
+  'k8s.node.name',
+  'container.image.name',
+  'container.image.tag',
+]
+
+/** Those for which the container must be known. */
+export const CONTAINER_METADATA: readonly string[] = [
+  'k8s.container.name',
+  'container.id',
+  'container.image.name',
+  'container.image.tag',
+  'container.image.repo_digests',
+  'service.version',
+  'service.instance.id',
+] satisfies readonly MetadataName[]
+
+const OWNER_UID = 'the uids of owners are not kept'
+
+/** What the Collector's processor knows and the identity index does not keep, and why. */
+export const UNAVAILABLE_METADATA: Readonly<Record<string, string>> = {
+  'k8s.pod.hostname': 'host names of pods are not kept',
+  'k8s.deployment.uid': OWNER_UID,
+  'k8s.replicaset.uid': OWNER_UID,
+  'k8s.statefulset.uid': OWNER_UID,
+  'k8s.daemonset.uid': OWNER_UID,
+  'k8s.job.uid': OWNER_UID,
+  'k8s.cronjob.uid': OWNER_UID,
+}
