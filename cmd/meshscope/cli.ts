@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { Registry } from '../../component/spec.ts'
 import { jsonSchema } from '../../config/json_schema.ts'
 import { loadConfig } from '../../config/load.ts'
@@ -7,7 +7,9 @@ import { type ConfigFlags, loadOrReport, withConfigFlags } from './cli_config.ts
 import type { CliIo } from './cli_io.ts'
 import { listComponents } from './components_command.ts'
 import { EXIT } from './exit_codes.ts'
+import type { ExplainFlags, ExplainKind } from './explain.ts'
 import { formatData, type PrintConfigFlags, printConfig } from './print_config.ts'
+import type { RbacFlags } from './rbac.ts'
 import { validate } from './validate.ts'
 import { version } from './version.ts'
 
@@ -114,7 +116,41 @@ function buildProgram(context: CliContext): { readonly program: Command; readonl
       io.out(formatData(jsonSchema(registry.factories), 'json'))
       outcome.code = EXIT.ok
     })
+  addKubernetes(program, context, outcome)
   return { program, outcome }
+}
+
+/** Commands about Kubernetes metadata; their code is loaded when they are called. */
+function addKubernetes(program: Command, context: CliContext, outcome: { code?: number }): void {
+  withConfigFlags(program.command('rbac').summary('print the Kubernetes rights that a config needs'))
+    .description('Prints the ClusterRole, the Roles and their bindings that a config needs to read Kubernetes metadata, and nothing beyond them.')
+    .option('--name <name>', 'name of the roles and bindings', 'meshscope')
+    .option('--namespace <namespace>', 'namespace of the service account', 'meshscope')
+    .option('--service-account <name>', 'name of the service account (default: the name of the roles)')
+    .addHelpText('after', examples('meshscope rbac --config collector.yaml | kubectl apply -f -'))
+    .action(async (flags: RbacFlags) => void (outcome.code = (await import('./rbac.ts')).printRights(flags, context)))
+  program
+    .command('explain')
+    .summary('ask a running daemon what an address, pod or host is')
+    .description('Asks a running daemon what an address was at a time, and why: every claim to it, and which one won. Also for a pod or a host name.')
+    .argument('<kind>', 'what to ask about: ip, pod or host', oneOf('ip', 'pod', 'host'))
+    .argument('<name>', 'the address (with a port: 10.1.2.3:8080, [fd00::1]:8080), the pod (namespace/name) or the host')
+    .option('--at <time>', 'the time to ask for: RFC 3339, milliseconds since the epoch, or an age such as 90s (default: now)')
+    .option('--endpoint <address>', 'where the daemon listens: host:port, or an http:// or https:// URL', 'localhost:13134')
+    .option('--port <port>', 'only the port of the endpoint, on localhost')
+    .option('--ca-file <path>', 'PEM file with the authority of a daemon that serves TLS')
+    .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'json']).default('text'))
+    .addHelpText('after', examples('meshscope explain ip 10.1.2.3', 'meshscope explain ip 10.1.2.3:8080 --at 5m', 'meshscope explain pod shop/cart-0'))
+    .action(async (kind: ExplainKind, name: string, flags: ExplainFlags) => {
+      outcome.code = await (await import('./explain.ts')).explain({ kind, name }, flags, context.io)
+    })
+}
+
+function oneOf<T extends string>(...allowed: readonly T[]): (value: string) => T {
+  return (value) => {
+    if ((allowed as readonly string[]).includes(value)) return value as T
+    throw new InvalidArgumentError(`Expected one of ${allowed.join(', ')}.`)
+  }
 }
 
 function addRun(program: Command, { registry, io }: CliContext, outcome: { code?: number }): void {

@@ -4,10 +4,22 @@ import { debugExporter } from '../../exporters/debug/factory.ts'
 import { fileExporter } from '../../exporters/file/factory.ts'
 import { prometheusExporter } from '../../exporters/prometheus/factory.ts'
 import { healthCheckExtension } from '../../extensions/health_check/factory.ts'
+import { k8sMetadataExtension } from '../../extensions/k8s_metadata/factory.ts'
+import { k8sAttributesProcessor } from '../../processors/k8s_attributes/factory.ts'
 import { meshProcessor } from '../../processors/mesh/factory.ts'
 import { envoyAlsReceiver } from '../../receivers/envoyals/factory.ts'
 
 /** Every component that is built in. To add one: write its folder, and its factory here. */
 export const registry: Registry = {
-  factories: [envoyAlsReceiver, meshProcessor, meshMetricsConnector, debugExporter, fileExporter, prometheusExporter, healthCheckExtension],
+  factories: [
+    envoyAlsReceiver,
+    meshProcessor,
+    k8sAttributesProcessor,
+    meshMetricsConnector,
+    debugExporter,
+    fileExporter,
+    prometheusExporter,
+    healthCheckExtension,
+    k8sMetadataExtension,
+  ],
 }
