@@ -81,7 +81,7 @@ export class SimulatedCluster {
   async remove(): Promise<void> {
     const { writer, warn } = this.#options
     // One kind after the other: pods must be gone before their nodes.
-    const kinds = Map.groupBy(this.#ours.splice(0).reverse(), (path) => path.replace(/\/[^/]+$/, ''))
+    const kinds = Map.groupBy(this.#ours.splice(0).toReversed(), (path) => path.replace(/\/[^/]+$/, ''))
     for (const paths of kinds.values()) {
       await inParallel(paths, async (path) => {
         try {
