@@ -228,6 +228,15 @@ describe('a list that fails', () => {
     expect(requestsFor('list').at(-1)?.query['limit']).toBeUndefined()
   })
 
+  test('by streams that always break off is made in pages', async () => {
+    createPods(100)
+    api.fail({ fault: { kind: 'reset', afterBytes: 2000 }, verb: 'watch', times: 100, when: ({ query }) => query['sendInitialEvents'] === 'true' })
+    const { reflector } = reflect()
+    await run?.untilMirrored()
+    expect(reflector.counts).toMatchObject({ failures: 3, lists: 1, relists: { interrupted: 3 } })
+    expect(requestsFor('list')).toHaveLength(1)
+  })
+
   test('by silence begins again', async () => {
     createPods(100)
     api.fail({ fault: { kind: 'stall', afterBytes: 500 }, verb: 'list' })

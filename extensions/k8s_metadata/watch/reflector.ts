@@ -69,6 +69,8 @@ const PAGE_ITEMS = 500
 /** A version that the server has not seen is waited for this many times before everything is listed anew. */
 const TOO_LARGE_TRIES = 3
 const TOO_LARGE_WAIT_MS = 1_000
+/** So many streaming lists in a row may break off before lists are made in pages. */
+const BROKEN_STREAMS_MAX = 3
 /** A watch that expires so soon after a list is a server in trouble, not one that was away. */
 const RELIST_INTERVAL_MS = 30_000
 
@@ -106,6 +108,8 @@ export class Reflector {
   /** Whether the sink was told that a list begins which has not become complete. */
   #isListing = false
   #tooLargeTries = 0
+  /** Streaming lists in a row that broke off after they had begun. */
+  #brokenStreams = 0
 
   constructor(options: ReflectorOptions) {
     this.counts = options.counts ?? newReflectorCounts()
@@ -148,6 +152,7 @@ export class Reflector {
       } catch (error) {
         if (signal.aborted) return
         this.counts.failures++
+        this.#noticeBrokenStream()
         await pause(this.#clock, this.#recover(error), signal)
       }
     }
@@ -276,8 +281,14 @@ export class Reflector {
     this.#listVersion = version
     this.#listedMs = this.#clock.monotonic()
     this.#tooLargeTries = 0
+    this.#brokenStreams = 0
     this.#pageItems = this.#pageItemsMax
     this.#enter('synced')
+  }
+
+  /** What always breaks off half way, perhaps because a proxy lets no response last so long, is asked for in pages. */
+  #noticeBrokenStream(): void {
+    if (this.#isListing && this.#streamsList && ++this.#brokenStreams >= BROKEN_STREAMS_MAX) this.#streamsList = false
   }
 
   /** Decides what comes after a failure; returns how long to wait before. */
