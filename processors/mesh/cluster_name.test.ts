@@ -65,6 +65,11 @@ test.for<{
   expect(parsed.service === undefined ? undefined : [parsed.service.host, parsed.service.name, parsed.service.namespace]).toEqual(service)
 })
 
+test('reads the port that an inbound cluster hands traffic to', () => {
+  const ports = ['inbound|9080||', 'inbound|http||', 'outbound|80||a', 'local_app'].map((cluster) => parseClusterName(cluster).inboundPort)
+  expect(ports).toEqual([9080, 0, 0, 0])
+})
+
 test.for([
   { sni: 'outbound_.9080_._.reviews.default.svc.cluster.local', name: 'reviews' },
   { sni: 'outbound_.9080_.v2_.reviews.default.svc.cluster.local', name: 'reviews' },

@@ -10,6 +10,8 @@ export interface ClusterName {
   readonly isSpecial: boolean
   /** True when the name is a route's, not a service's (Envoy Gateway). */
   readonly isRoute: boolean
+  /** The workload's own port that the proxy hands traffic to; 0 when the name does not tell. */
+  readonly inboundPort: number
 }
 
 const SPECIAL: Readonly<Record<string, 'inbound' | 'outbound'>> = {
@@ -32,7 +34,7 @@ export function parseClusterName(text: string): ClusterName {
   const cluster = end < 0 ? text : text.slice(0, end)
   if (cluster === '') return name('unknown', undefined)
   const special = Object.hasOwn(SPECIAL, cluster) ? SPECIAL[cluster] : undefined
-  if (special !== undefined) return { direction: special, service: { host: '', name: cluster, namespace: '' }, isSpecial: true, isRoute: false }
+  if (special !== undefined) return { direction: special, service: { host: '', name: cluster, namespace: '' }, isSpecial: true, isRoute: false, inboundPort: 0 }
   return parseIstio(cluster) ?? parseConsul(cluster) ?? parseAppMesh(cluster) ?? parseGateway(cluster) ?? name('unknown', serviceHost(cluster))
 }
 
@@ -50,7 +52,8 @@ function parseIstio(cluster: string): ClusterName | undefined {
   if (kind === 'inbound-vip') return name('inbound', host === '' ? undefined : serviceHost(host))
   if (kind === 'inbound-pod') return name('inbound', undefined)
   // `inbound|port||` today; old releases end in the service's host, and some in a name that is none.
-  if (kind === 'inbound') return name('inbound', host.includes('.') ? serviceHost(host) : undefined)
+  if (kind === 'inbound')
+    return { ...name('inbound', host.includes('.') ? serviceHost(host) : undefined), inboundPort: /^\d{1,5}$/.test(port) ? Number(port) : 0 }
   return undefined
 }
 
@@ -83,7 +86,7 @@ function parseGateway(cluster: string): ClusterName | undefined {
   const route = /^(?:http|grpc|tcp|tls|udp)route\/([^/]+)\/([^/]+)\/rule\/-?\d+/.exec(cluster)
   if (route === null) return undefined
   const service = { host: route[2] as string, name: route[2] as string, namespace: route[1] as string }
-  return { direction: 'outbound', service, isSpecial: false, isRoute: true }
+  return { direction: 'outbound', service, isSpecial: false, isRoute: true, inboundPort: 0 }
 }
 
 function kubernetes(service: string, namespace: string): ServiceHost {
@@ -91,5 +94,5 @@ function kubernetes(service: string, namespace: string): ServiceHost {
 }
 
 function name(direction: ClusterName['direction'], service: ServiceHost | undefined): ClusterName {
-  return { direction, service, isSpecial: false, isRoute: false }
+  return { direction, service, isSpecial: false, isRoute: false, inboundPort: 0 }
 }

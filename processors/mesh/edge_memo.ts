@@ -74,9 +74,10 @@ export class EdgeMemo {
 
   /**
    * Keeps the edge of row `i`. `bits` are the optional columns its answer depended on; rows that began outside of
-   * `validity` do not get it. An answer without such columns must hold for ever.
+   * `validity` do not get it. An answer without such columns is kept only if it holds for ever.
    */
   keep(logs: AccessLogs, i: number, key: { readonly local: number; readonly shape: number; readonly bits: number }, edge: number, validity: Validity): void {
+    if (key.bits === 0 && (validity.fromMs > 0 || validity.untilMs < Number.POSITIVE_INFINITY)) return
     if (this.size >= this.#entriesMax) this.clear()
     this.#gatherBase(logs, i, key.local, key.shape)
     let base = this.#bases.find()

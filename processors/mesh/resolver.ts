@@ -7,7 +7,7 @@ import type { Local } from './local.ts'
 import { hasLabels, type NamingRules } from './naming/rules.ts'
 import { calledService, completed } from './owner_party.ts'
 import type { Peer } from './peer.ts'
-import { type Address, type RowFacts, Shape } from './row_facts.ts'
+import { type Address, NO_ADDRESS, type RowFacts, Shape } from './row_facts.ts'
 import { hostOfAuthority, isLoopback, type ServiceHost, withoutPort } from './service_host.ts'
 import { parseSpiffe } from './spiffe.ts'
 
@@ -241,7 +241,7 @@ export class EdgeResolver {
     if (cluster.service !== undefined && !cluster.isSpecial) return called(cluster.service, cluster.isRoute ? 'route' : 'cluster', namespace)
     const special = specialName(row, local, cluster)
     if (special === undefined) {
-      const found = this.#serviceAt(row)
+      const found = this.#identities?.serviceAt(row.downstreamLocal)
       if (found !== undefined) return found
     }
     const header = this.#mayUseHost(row, local) ? this.#hostHeader(row, local) : undefined
@@ -297,32 +297,31 @@ export class EdgeResolver {
     if (cluster.service !== undefined && (local.isIstio || own.service === '')) return called(cluster.service, 'cluster', own.namespace)
     const bySni = serviceOfSni(row.sni)
     if (bySni !== undefined) return called(bySni, 'sni', own.namespace)
-    const found = this.#serviceAt(row)
+    const isOwnPort = local.isIstio && cluster.inboundPort > 0
+    const found = isOwnPort ? undefined : this.#identities?.serviceAt(row.downstreamLocal)
     if (found !== undefined) return found
-    return this.#serviceByHost(row, local, own) ?? this.#serviceByEndpoints(row) ?? itself
+    const address = this.#identities === undefined ? NO_ADDRESS : servedAddress(row, local, cluster)
+    return this.#serviceByHost(row, { local, own, address }) ?? this.#serviceByEndpoints(address) ?? itself
   }
 
   /** The Host header counts for a server where it names that very workload, or a service that leads to it. */
-  #serviceByHost(row: RowFacts, local: Local, own: Party): CalledService | undefined {
+  #serviceByHost(row: RowFacts, server: { readonly local: Local; readonly own: Party; readonly address: Address }): CalledService | undefined {
     const { hostHeader } = this.#options
+    const { local, own, address } = server
     if (hostHeader === 'never') return undefined
     const header = this.#hostHeader(row, local)
     if (header === undefined || header.service.host === '') return undefined
     const { service } = header
     const withNamespace = { ...service, namespace: service.namespace || own.namespace }
     if (hostHeader === 'always') return withNamespace
-    const services = this.#identities?.servicesOf(row.downstreamLocal) ?? []
+    const services = this.#identities?.servicesOf(address) ?? []
     if (services.length > 0) return services.some(({ name, namespace }) => name === service.name && namespace === service.namespace) ? service : undefined
     return service.namespace === own.namespace && local.names.has(service.name) ? withNamespace : undefined
   }
 
-  #serviceByEndpoints(row: RowFacts): CalledService | undefined {
-    const [best] = this.#identities?.servicesOf(row.downstreamLocal) ?? []
+  #serviceByEndpoints(address: Address): CalledService | undefined {
+    const [best] = this.#identities?.servicesOf(address) ?? []
     return best === undefined ? undefined : calledService(best, 'endpoints')
-  }
-
-  #serviceAt(row: RowFacts): CalledService | undefined {
-    return this.#identities?.serviceAt(row.downstreamLocal)
   }
 }
 
@@ -330,6 +329,15 @@ export class EdgeResolver {
 function clientAddress(row: RowFacts): Address {
   const direct = row.directRemote
   return direct.ip === '' ? row.downstreamRemote : direct
+}
+
+/**
+ * Where a server was called. A sidecar's own address and the port in its cluster's name say that as well as the entry,
+ * whose address column then need not be looked at for every row.
+ */
+function servedAddress(row: RowFacts, local: Local, cluster: ClusterName): Address {
+  const [ip] = local.ips
+  return local.isIstio && cluster.inboundPort > 0 && ip !== undefined ? { ip, port: cluster.inboundPort } : row.downstreamLocal
 }
 
 /** False when a SPIFFE id names another service account than the index does. */

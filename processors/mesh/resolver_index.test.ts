@@ -18,6 +18,7 @@ const router = originOf({
   id: 'router~10.0.0.2~gateway-x.infra~infra.svc.cluster.local',
   metadata: { WORKLOAD_NAME: 'gateway', NAMESPACE: 'infra', LABELS: {} },
 })
+const lonely = originOf({ id: 'sidecar~10.0.0.8~reviews-v1-y.shop~shop.svc.cluster.local', metadata: { ...METADATA, INSTANCE_IPS: '10.0.0.8' } })
 const nobody = originOf({})
 const spiffe = (account: string): string => `spiffe://td/ns/shop/sa/${account}`
 
@@ -252,7 +253,7 @@ describe('the called service', () => {
       service: [host('reviews-svc'), 'authority'],
     },
     { name: 'for a server, no Host header of another service', entry: { ...INBOUND, authority: 'ratings' }, service: [host('reviews-svc'), 'endpoints'] },
-    { name: 'for a server without endpoints, the server itself', entry: { ...INBOUND, local: '10.0.0.8:9080' }, service: ['reviews', 'node'] },
+    { name: 'for a server without endpoints, the server itself', origin: lonely, entry: INBOUND, service: ['reviews', 'node'] },
   ])('is $name', ({ origin, entry, config, index, service }) => {
     const found = analyse(origin ?? sidecar, entry, { ...(config === undefined ? {} : { config }), index: index ?? cluster() }).edge.service
     expect([found.host, found.evidence]).toEqual(service)
