@@ -313,6 +313,27 @@ describe('a watch that fails', () => {
     expect(reflector.counts.lists).toBe(1)
   })
 
+  test('by silence twice in a row lists anew, as the server may have been set back', async () => {
+    createPods(5)
+    const { reflector, clock } = reflect()
+    await run?.untilMirrored()
+    const [watch] = api.watches('pods')
+    watch?.bookmark()
+    api.fail({ fault: { kind: 'stall', afterBytes: 0 }, verb: 'watch', times: 2 })
+    clock.advance(2000)
+    watch?.close()
+    for (const watches of [2, 3]) {
+      await run?.until('it watches', () => reflector.counts.watches === watches && reflector.status.state === 'synced')
+      clock.advance(150_000)
+      await run?.until('it has noticed', () => reflector.counts.idle === watches - 1)
+    }
+    churn('unheard')
+    await run?.until('it has listed again', () => reflector.counts.lists === 2)
+    await run?.untilMirrored()
+    expect(reflector.counts.relists.idle).toBe(1)
+    expect(requestsFor('watch').at(-1)?.query['resourceVersion']).toBe('')
+  })
+
   test('by a server that stops and comes back is resumed', async () => {
     createPods(5)
     const { reflector, statuses } = reflect()
