@@ -25,9 +25,11 @@ class Attached {
   readonly decoder: ObjectDecoder
   readonly rule: ClaimRule
   version: number
+  /** What `Control.ways` was when the version was looked at last. */
   ways: number
-  prefixes4 = NO_PREFIXES
-  prefixes6 = NO_PREFIXES
+  #prefixes4 = NO_PREFIXES
+  #prefixes6 = NO_PREFIXES
+  #prefixesRead = -1
 
   constructor(handles: IdentityHandles) {
     this.memory = new IdentityMemory(handles)
@@ -35,12 +37,18 @@ class Attached {
     this.rule = new ClaimRule(this.memory)
     this.version = Atomics.load(this.memory.control, Control.version)
     this.ways = Atomics.load(this.memory.control, Control.ways)
-    this.readWays()
   }
 
-  readWays(): void {
-    this.prefixes4 = prefixLengths(this.memory.control, 4)
-    this.prefixes6 = prefixLengths(this.memory.control, 6)
+  /** The prefix lengths of blocks, the longest first. */
+  prefixes(family: 4 | 6): readonly number[] {
+    const { control } = this.memory
+    const ways = Atomics.load(control, Control.ways)
+    if (ways !== this.#prefixesRead) {
+      this.#prefixesRead = ways
+      this.#prefixes4 = prefixLengths(control, 4)
+      this.#prefixes6 = prefixLengths(control, 6)
+    }
+    return family === 4 ? this.#prefixes4 : this.#prefixes6
   }
 }
 
@@ -196,11 +204,11 @@ export class SharedIdentityIndex implements IdentityIndex {
     const key = this.#key
     if (!key.setVirtual(ip, seed)) return undefined
     const own = this.#look(attached) ? this.#at(attached, port, timeMs) : undefined
-    if (own !== undefined || attached.prefixes4.length + attached.prefixes6.length === 0) return own
+    if (own !== undefined) return own
     const family = parseIp(ip, this.#ip)
-    if (family === 0) return undefined
-    for (const bits of family === 4 ? attached.prefixes4 : attached.prefixes6) {
-      const found = key.setBlock(this.#ip, family, bits, seed) && this.#look(attached) ? this.#at(attached, port, timeMs) : undefined
+    const prefixes = family === 0 ? NO_PREFIXES : attached.prefixes(family)
+    for (const bits of prefixes) {
+      const found = key.setBlock(this.#ip, family as 4 | 6, bits, seed) && this.#look(attached) ? this.#at(attached, port, timeMs) : undefined
       if (found !== undefined) return found
     }
     return undefined
@@ -283,7 +291,6 @@ export class SharedIdentityIndex implements IdentityIndex {
     const ways = Atomics.load(memory.control, Control.ways)
     if (ways !== attached.ways) {
       attached.ways = ways
-      attached.readWays()
       return this.#asked.size > 0
     }
     if (this.#asked.hasChanged) return true
