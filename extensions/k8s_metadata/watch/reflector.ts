@@ -26,7 +26,7 @@ export interface ReflectorTimings {
   readonly watchSecondsMax: number
   /** A watch that ends sooner without an event counts as failed. */
   readonly shortWatchMs: number
-  /** How long to wait when a right is missing. */
+  /** How long to wait when a right has been missing for at least so long. */
   readonly forbiddenMs: number
   /** How long to wait before looking for an optional resource again. */
   readonly absentMs: number
@@ -315,7 +315,8 @@ export class Reflector {
         return this.#recoverNotFound(error)
       case 'forbidden':
         this.#enter('forbidden', error.message)
-        return this.#around(this.#timings.forbiddenMs)
+        // A server that has just started refuses everything until it has read its rules: a second, not a matter for a long wait.
+        return this.#clock.now() - this.#since < this.#timings.forbiddenMs ? this.#backOff.next() : this.#around(this.#timings.forbiddenMs)
       default:
         return this.#retry(error.message, error.retryAfterMs)
     }
