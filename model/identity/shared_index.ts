@@ -16,6 +16,12 @@ export interface LookupCounts {
   misses: number
 }
 
+/** What keys that are texts, other than those of services, are keys of. */
+const TEXT_KEY_KINDS: Readonly<Partial<Record<KeyKind, IdentityObject['kind']>>> = {
+  [KeyKind.podName]: 'pod',
+  [KeyKind.node]: 'node',
+  [KeyKind.namespace]: 'namespace',
+}
 const ANY_PORT = -1
 const NO_PREFIXES: readonly number[] = []
 
@@ -133,7 +139,7 @@ export class SharedIdentityIndex implements IdentityIndex {
 
   podByUid(uid: string): Pod | undefined {
     const attached = this.#attached
-    const pod = attached !== undefined && this.#key.setUid(uid, attached.memory.seed) ? this.#last(attached) : undefined
+    const pod = attached !== undefined && this.#key.setUid(uid, attached.memory.seed) ? this.#last(attached, 'pod') : undefined
     this.#count('pod_uid', pod !== undefined)
     return pod as Pod | undefined
   }
@@ -216,7 +222,7 @@ export class SharedIdentityIndex implements IdentityIndex {
 
   #byTexts(kind: KeyKind, a: string, b: string): IdentityObject | undefined {
     const attached = this.#attached
-    return attached !== undefined && this.#key.setTexts(kind, a, b, attached.memory.seed) ? this.#last(attached) : undefined
+    return attached !== undefined && this.#key.setTexts(kind, a, b, attached.memory.seed) ? this.#last(attached, TEXT_KEY_KINDS[kind] ?? 'service') : undefined
   }
 
   #byWildcard(host: string): IdentityObject | undefined {
@@ -230,7 +236,7 @@ export class SharedIdentityIndex implements IdentityIndex {
   }
 
   /** What the key is now, or was last. */
-  #last(attached: Attached): IdentityObject | undefined {
+  #last(attached: Attached, kind: IdentityObject['kind']): IdentityObject | undefined {
     if (!this.#look(attached)) return undefined
     const kept = this.#asked.answer(this.#place, ANY_PORT, 0)
     if (kept !== undefined) return kept as IdentityObject
@@ -243,6 +249,7 @@ export class SharedIdentityIndex implements IdentityIndex {
     let best = first
     for (let i = 1; i < count; i++) if (timeAt(memory.words, first + i * stride + 4) > timeAt(memory.words, best + 4)) best = first + i * stride
     const object = decoder.object(memory.words[best] ?? 0)
+    if (object.kind !== kind) return undefined
     this.#asked.keep(this.#place, object, { port: ANY_PORT, fromMs: 0, untilMs: Number.POSITIVE_INFINITY })
     return object
   }
