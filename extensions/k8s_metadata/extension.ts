@@ -50,6 +50,8 @@ export class K8sMetadata implements SharingComponent, MainHalf<Hello> {
   #handles: IdentityHandles | undefined
   #report: WatchReport | undefined
   #threadError = ''
+  #isOverdue = false
+  #cancelOverdue: (() => void) | undefined
   #host: Host | undefined
   #status: Status = { kind: 'ok' }
   #onSynced: (() => void) | undefined
@@ -88,6 +90,10 @@ export class K8sMetadata implements SharingComponent, MainHalf<Hello> {
     const thread = new WatchThread({ ...this.#threadOptions(), watch: this.#watchOptions() })
     this.#thread = thread
     thread.start()
+    this.#cancelOverdue = clock.after(durationMs(this.#config.wait_for_metadata_timeout), () => {
+      this.#isOverdue = true
+      this.#showHealth()
+    })
     await this.#waitForMetadata()
   }
 
@@ -104,6 +110,7 @@ export class K8sMetadata implements SharingComponent, MainHalf<Hello> {
     const thread = this.#thread
     this.#thread = undefined
     this.#onSynced?.()
+    this.#cancelOverdue?.()
     this.#counters.stop()
     await Promise.all([this.#server.close(options), thread?.stop()])
   }
@@ -173,13 +180,17 @@ export class K8sMetadata implements SharingComponent, MainHalf<Hello> {
   }
 
   #showHealth(): void {
-    const status: Status =
-      this.#threadError !== '' || this.#report === undefined
-        ? { kind: 'recoverable_error', error: this.#threadError, staysReady: true }
-        : healthOf(this.#report)
+    const status = this.#health()
     if (status.kind === this.#status.kind && status.error === this.#status.error) return
     this.#status = status
     this.#host?.report(status)
+  }
+
+  #health(): Status {
+    const degraded = (error: string): Status => ({ kind: 'recoverable_error', error, staysReady: true })
+    if (this.#threadError !== '') return degraded(this.#threadError)
+    if (this.#report !== undefined) return healthOf(this.#report, this.#isOverdue)
+    return this.#isOverdue ? degraded('the thread that watches the API server has not said anything yet') : { kind: 'ok' }
   }
 
   #announce(): void {
