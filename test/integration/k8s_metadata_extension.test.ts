@@ -30,11 +30,16 @@ interface Opened {
 
 function open(
   set: Partial<K8sMetadataConfig>,
-  more: { readonly uses?: readonly unknown[]; readonly env?: Record<string, string>; readonly worker?: URL } = {},
+  more: { readonly uses?: readonly unknown[]; readonly env?: Record<string, string>; readonly worker?: URL; readonly isReload?: boolean } = {},
 ): Opened {
   const settings = { ...fakeSettings('extension', 'k8s_metadata'), telemetry: new HeardTelemetry() }
-  const { uses = [NEEDS], env = {}, worker = WORKER } = more
-  const extension = new K8sMetadata(settings, checked({ auth_type: 'none', scope: 'cluster', ...set }), { uses, env, workerEntry: worker })
+  const { uses = [NEEDS], env = {}, worker = WORKER, isReload = false } = more
+  const extension = new K8sMetadata(settings, checked({ auth_type: 'none', scope: 'cluster', ...set }), {
+    uses,
+    env,
+    workerEntry: worker,
+    isReload: () => isReload,
+  })
   const host = new FakeHost()
   opened.push(async () => extension.shutdown({ signal: AbortSignal.timeout(2000) }))
   return { extension, host, settings, started: extension.start(host) }
@@ -160,6 +165,13 @@ describe('the start', () => {
     const { extension, started } = open({ api_server: api.url, wait_for_metadata: true })
     await started
     expect(extension.shared.byAddress('10.8.0.1', 0, Date.now())?.value.kind).toBe('pod')
+  })
+
+  test('waits for them while an older graph is at work', async () => {
+    const api = await startApi()
+    const { extension, started } = open({ api_server: api.url }, { isReload: true })
+    await started
+    expect(extension.shared.isSynced).toBe(true)
   })
 
   test('goes on without them after a while', async () => {
