@@ -24,8 +24,8 @@ export interface K8sMetadataSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The module that the watch thread runs. */
   readonly workerEntry: URL
-  /** True while an older graph is at work: then nobody loses anything by waiting for the first lists. */
-  readonly isReload: () => boolean
+  /** True when an older graph is at work: then nobody loses anything by waiting for the first lists. */
+  readonly isReload: boolean
 }
 
 /** A pod with a sidecar as JSON: what a list and each change of one costs the API server. */
@@ -151,7 +151,7 @@ export class K8sMetadata implements SharingComponent, MainHalf<Hello> {
   /** Resolves when everything has been listed, or when that takes too long: then it goes on without. */
   async #waitForMetadata(): Promise<void> {
     const { wait_for_metadata: waits, wait_for_metadata_timeout: timeout } = this.#config
-    const waitMs = Math.max(waits || this.#around.isReload() ? durationMs(timeout) : 0, this.#needs.waitForMetadataMs)
+    const waitMs = Math.max(waits || this.#around.isReload ? durationMs(timeout) : 0, this.#needs.waitForMetadataMs)
     if (waitMs <= 0 || this.#report?.isSynced === true) return
     const { clock, log } = this.#settings
     const isSynced = await new Promise<boolean>((resolve) => {

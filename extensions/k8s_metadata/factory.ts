@@ -19,7 +19,8 @@ export const k8sMetadataExtension = defineExtension({
       uses,
       env: process.env,
       workerEntry: siblingModule(import.meta.url, 'watch_worker'),
-      isReload: () => view.isReady(),
+      // Asked now: as soon as anything new starts, the process counts as not ready.
+      isReload: view.isReady(),
     }),
   ingest: (settings, _config, link) => new K8sMetadataIngest(settings, link),
 })

@@ -38,7 +38,7 @@ function open(
     uses,
     env,
     workerEntry: worker,
-    isReload: () => isReload,
+    isReload,
   })
   const host = new FakeHost()
   opened.push(async () => extension.shutdown({ signal: AbortSignal.timeout(2000) }))
