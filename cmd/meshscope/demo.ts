@@ -5,7 +5,9 @@ import { Command, InvalidArgumentError } from 'commander'
 import { systemClock } from '../../lib/clock.ts'
 import { parseDuration } from '../../lib/duration.ts'
 import { parseEndpoint } from '../../lib/endpoint.ts'
+import { openDemoCluster } from './demo_cluster.ts'
 import { type FlowSample, flowLine, sampleFlow } from './demo_flow.ts'
+import { bookinfoMesh } from './simulate/bookinfo.ts'
 import { Simulation } from './simulate/simulation.ts'
 import { StopRequests } from './stop_requests.ts'
 
@@ -16,6 +18,8 @@ interface Options {
   readonly metrics: string
   readonly health: string
   readonly own: string
+  readonly explain: string
+  readonly kube?: string
 }
 
 /** The listeners of deploy/examples/demo.yaml: the flag that moves each, and where its address stands in the config. */
@@ -24,9 +28,12 @@ const LISTENERS = [
   { flag: 'metrics', key: 'exporters.prometheus.endpoint', what: 'service metrics' },
   { flag: 'health', key: 'extensions.health_check.endpoint', what: 'health' },
   { flag: 'own', key: 'service.telemetry.metrics.address', what: "the daemon's own metrics" },
+  { flag: 'explain', key: 'extensions.k8s_metadata.endpoint', what: 'questions about addresses' },
 ] as const
 
 const GATEWAY = 'istio-ingressgateway'
+const REPLICAS = 1
+const DEFAULT_EXPLAIN = 'localhost:13134'
 const READY_MS = 30_000
 const POLL_MS = 100
 /** Longer than the daemon's own drain deadline. */
@@ -42,6 +49,8 @@ export function demoCommand(): Command {
     .option('--metrics <host:port>', 'where it serves service metrics', endpointOption, 'localhost:8889')
     .option('--health <host:port>', 'where it answers health checks', endpointOption, 'localhost:13133')
     .option('--own <host:port>', 'where it serves its own metrics', endpointOption, 'localhost:8888')
+    .option('--explain <host:port>', 'where it answers meshscope explain', endpointOption, DEFAULT_EXPLAIN)
+    .option('--kube <url|file>', 'use the cluster of this API server or kubeconfig instead of a small API server of its own')
     .action(async (options: Options) => {
       process.exitCode = await demo(options)
     })
@@ -53,7 +62,9 @@ async function demo(options: Options): Promise<number> {
     for (const { flag, what } of taken) process.stderr.write(takenMessage(options[flag], flag, what))
     return 1
   }
-  const daemon = new Daemon(options)
+  const cluster = await openDemoCluster(options.kube, bookinfoMesh(REPLICAS))
+  if (cluster === undefined) return 1
+  const daemon = new Daemon(options, cluster.overrides)
   const stop = new AbortController()
   const unhook = onStopSignals(stop, daemon)
   try {
@@ -65,6 +76,7 @@ async function demo(options: Options): Promise<number> {
     await daemon.stop()
     return 1
   } finally {
+    await cluster.close()
     unhook()
   }
 }
@@ -76,7 +88,7 @@ async function play(options: Options, daemon: Daemon, stop: AbortController): Pr
     requestsPerSecond: options.rps,
     durationMs: options.duration,
     seed: 'demo',
-    replicas: 1,
+    replicas: REPLICAS,
     connections: undefined,
     withExtensions: true,
     clock: systemClock,
@@ -98,13 +110,18 @@ async function play(options: Options, daemon: Daemon, stop: AbortController): Pr
   if (daemon.hasEnded) throw new Error(`the daemon ended by itself with exit code ${daemon.exitCode}; its messages are above`)
 }
 
-function welcome({ als, metrics, health, own }: Options): string {
+function welcome({ als, metrics, health, own, explain }: Options): string {
   return `
-A simulated mesh (Istio's Bookinfo) sends its access logs to the daemon. Open, or query with curl:
+A simulated mesh (Istio's Bookinfo) sends its access logs to the daemon, and a Kubernetes API tells whose the addresses
+are that the logs do not name. Open, or query with curl:
 
   service metrics   http://${metrics}/metrics
   health            http://${health}/
   own metrics       http://${own}/metrics
+
+Ask whose an address is:
+
+  npx meshscope explain ip ${bookinfoMesh(REPLICAS).clients[0]?.ip}${explain === DEFAULT_EXPLAIN ? '' : ` --endpoint ${explain}`}
 
 A real Envoy can send its access logs to ${als} (gRPC) at the same time. Ctrl-C stops everything.
 
@@ -136,12 +153,15 @@ class Daemon {
   hasEnded = false
   exitCode = 0
 
-  constructor(options: Options) {
+  constructor(options: Options, more: readonly string[]) {
     const launcher = fileURLToPath(new URL('../../bin/meshscope.js', import.meta.url))
     const config = fileURLToPath(new URL('../../deploy/examples/demo.yaml', import.meta.url))
     const overrides = LISTENERS.flatMap(({ flag, key }) => ['--set', `${key}=${options[flag]}`])
     // In a process group of its own: Ctrl-C in a terminal must reach the daemon once, by way of us, not twice.
-    this.#child = spawn(process.execPath, [launcher, 'run', '--config', config, ...overrides], { stdio: ['ignore', 'inherit', 'inherit'], detached: true })
+    this.#child = spawn(process.execPath, [launcher, 'run', '--config', config, ...overrides, ...more], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      detached: true,
+    })
     this.ended = new Promise((resolve) => {
       const end = (code: number | null): void => {
         this.hasEnded = true

@@ -13,6 +13,8 @@ export interface FlowSample {
   readonly entries: number
   /** Calls since the start, as their clients' proxies saw them, per edge. */
   readonly calls: ReadonlyMap<string, EdgeCalls>
+  /** Calls since the start from callers without a proxy, as the servers' proxies saw them, per edge. */
+  readonly plainCalls: ReadonlyMap<string, EdgeCalls>
 }
 
 /** Calls from a workload to a service. */
@@ -30,7 +32,7 @@ const LABEL = /([A-Za-z_]\w*)="((?:[^"\\]|\\.)*)"/g
 /** Asks the daemon for its counters. Rejects when it does not answer in time. */
 export async function sampleFlow(sources: FlowSources): Promise<FlowSample> {
   const [metrics, own] = await Promise.all([textOf(sources.metrics), textOf(sources.own)])
-  return { atMs: performance.now(), entries: countEntries(own), calls: countCalls(metrics) }
+  return { atMs: performance.now(), entries: countEntries(own), calls: countCalls(metrics), plainCalls: countPlainCalls(metrics) }
 }
 
 async function textOf(url: string): Promise<string> {
@@ -48,9 +50,18 @@ function countEntries(exposition: string): number {
 
 /** Calls per edge from `istio_requests_total`, seen by the clients' proxies. */
 export function countCalls(exposition: string): Map<string, EdgeCalls> {
+  return countEdges(exposition, (labels) => labels['reporter'] === 'source')
+}
+
+/** Calls per edge from clients that have no proxy, and so no certificate: only their addresses tell who they are. */
+export function countPlainCalls(exposition: string): Map<string, EdgeCalls> {
+  return countEdges(exposition, (labels) => labels['reporter'] === 'destination' && labels['connection_security_policy'] === 'none')
+}
+
+function countEdges(exposition: string, isWanted: (labels: Readonly<Record<string, string>>) => boolean): Map<string, EdgeCalls> {
   const calls = new Map<string, EdgeCalls>()
   for (const [labels, value] of samplesOf(exposition, 'istio_requests_total')) {
-    if (labels['reporter'] !== 'source') continue
+    if (!isWanted(labels)) continue
     const source = labels['source_workload'] ?? 'unknown'
     const service = labels['destination_service_name'] ?? 'unknown'
     const key = `${source} ${service}`
@@ -83,6 +94,7 @@ export function flowLine(before: FlowSample, now: FlowSample, gateway: string): 
   let total = 0
   let failed = 0
   let busiest = { name: '-', calls: 0 }
+  let plain = { name: '', calls: 0 }
   for (const [key, edge] of now.calls) {
     const then = before.calls.get(key)
     const calls = edge.total - (then?.total ?? 0)
@@ -92,13 +104,17 @@ export function flowLine(before: FlowSample, now: FlowSample, gateway: string): 
     // What comes through the gateway is told by the requests already.
     else if (calls > busiest.calls) busiest = { name: `${edge.source} → ${edge.service}`, calls }
   }
+  for (const [key, edge] of now.plainCalls) {
+    const calls = edge.total - (before.plainCalls.get(key)?.total ?? 0)
+    if (calls > plain.calls) plain = { name: `${edge.source} → ${edge.service}`, calls }
+  }
   const share = total === 0 ? 0 : (100 * failed) / total
   const columns = [
     rate((now.entries - before.entries) / seconds, 'entries/s'),
     rate(requests / seconds, 'requests/s'),
     `errors ${share.toFixed(1).padStart(4)} %`,
   ]
-  return `${columns.join('   ')}   top edge ${busiest.name}${busiest.calls > 0 ? ` (${Math.round(busiest.calls / seconds)}/s)` : ''}`
+  return `${columns.join('   ')}   top edge ${busiest.name}${busiest.calls > 0 ? ` (${Math.round(busiest.calls / seconds)}/s)` : ''}${plain.calls > 0 ? `   by address ${plain.name} (${Math.round(plain.calls / seconds)}/s)` : ''}`
 }
 
 function rate(value: number, unit: string): string {

@@ -1,6 +1,5 @@
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
-import { homedir } from 'node:os'
 import type { Clock } from '../../../component/component.ts'
 import { openAccess } from '../../../extensions/k8s_metadata/api/access.ts'
 import type { Access } from '../../../extensions/k8s_metadata/api/credentials.ts'
@@ -34,8 +33,7 @@ export class KubeWriter {
   /** `target` is the URL of an API server that wants no credentials, or the path of a kubeconfig file. */
   static open(target: string, clock: Clock): KubeWriter {
     const isUrl = /^https?:\/\//.test(target)
-    const file = target.replace(/^~(?=\/)/, homedir())
-    return new KubeWriter(openAccess(isUrl ? { authType: 'none', server: target, clock } : { authType: 'kubeConfig', kubeConfigFile: file, clock }))
+    return new KubeWriter(openAccess(isUrl ? { authType: 'none', server: target, clock } : { authType: 'kubeConfig', kubeConfigFile: target, clock }))
   }
 
   async get(path: string): Promise<KubeObject> {
