@@ -48,6 +48,23 @@ describe('a task', () => {
   })
 })
 
+test('limits of the heap reach the thread; those not given are left to Node.js', async () => {
+  const limitsOf = async (options: { readonly heapMibMax: number; readonly youngMibMax?: number }): Promise<unknown> => {
+    const threads = new WorkerPool({ entry: new URL('./testdata/deeds.mjs', import.meta.url), threads: 1, ...options })
+    const { port1, port2 } = new MessageChannel()
+    const told = new Promise((resolve) => port1.addEventListener('message', (event) => resolve((event as MessageEvent).data)))
+    port1.start()
+    await threads.run({ deed: 'tell_limits', port: port2 }, { transfer: [port2 as never], signal: new AbortController().signal })
+    const limits = await told
+    port1.close()
+    await threads.close()
+    return limits
+  }
+  const none = (await limitsOf({ heapMibMax: 0 })) as Readonly<Record<string, number>>
+  expect(await limitsOf({ heapMibMax: 50, youngMibMax: 6 })).toEqual({ ...none, maxOldGenerationSizeMb: 50, maxYoungGenerationSizeMb: 6 })
+  expect(none['maxYoungGenerationSizeMb']).toBeGreaterThan(6)
+})
+
 test('a module that does not load rejects the task', async () => {
   const threads = pool('missing')
   await expect(threads.run({}, { transfer: [], signal: new AbortController().signal })).rejects.toThrow('missing.mjs')

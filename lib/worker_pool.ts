@@ -13,6 +13,11 @@ export interface WorkerPoolOptions {
   readonly threads: number
   /** Old-space limit of each thread's heap in MiB; 0 leaves it to Node.js. */
   readonly heapMibMax: number
+  /**
+   * Limit in MiB of the part of each thread's heap in which objects are made; by default it grows beyond 100 MiB in a thread that makes
+   * much garbage. A smaller one costs more collections, but shorter ones.
+   */
+  readonly youngMibMax?: number
 }
 
 /** Most threads that `auto` asks for: beyond four, memory per replica weighs more than what another one adds. */
@@ -44,7 +49,10 @@ export class WorkerPool<Task> {
       concurrentTasksPerWorker: 1,
       // Idle threads wait for messages like any event loop: a blocking wait would stop their timers and sockets.
       atomics: 'disabled',
-      ...(options.heapMibMax > 0 ? { resourceLimits: { maxOldGenerationSizeMb: options.heapMibMax } } : {}),
+      resourceLimits: {
+        ...(options.heapMibMax > 0 ? { maxOldGenerationSizeMb: options.heapMibMax } : {}),
+        ...(options.youngMibMax === undefined ? {} : { maxYoungGenerationSizeMb: options.youngMibMax }),
+      },
     })
     // An idle thread that dies is replaced by the pool; there is no task to tell it to.
     this.#pool.on('error', () => {})

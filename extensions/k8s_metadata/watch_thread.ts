@@ -16,6 +16,8 @@ export interface WatchThreadOptions {
   readonly onEnd: (end: { readonly reason: ThreadEnd; readonly error: Error; readonly delayMs: number }) => void
 }
 
+/** Nearly everything it makes is an API object that is garbage at once: room for a few hundred of them is enough. */
+const YOUNG_MIB_MAX = 12
 const BACK_OFF_MS = { first: 100, most: 10_000 }
 /** A thread that has run for this long starts over with the shortest back-off. */
 const HEALTHY_AFTER_MS = 60_000
@@ -48,7 +50,7 @@ export class WatchThread {
 
   constructor(options: WatchThreadOptions) {
     this.#options = options
-    this.#pool = new WorkerPool({ entry: options.entry, threads: 1, heapMibMax: 0 })
+    this.#pool = new WorkerPool({ entry: options.entry, threads: 1, heapMibMax: 0, youngMibMax: YOUNG_MIB_MAX })
   }
 
   start(): void {

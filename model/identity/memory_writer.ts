@@ -14,7 +14,9 @@ const SLACK_BYTES = 8 * MIB
 /** Less garbage than this is not worth moving for. */
 const GARBAGE_MIN_BYTES = 256 << 10
 /** So much may be appended to a small journal before somebody looks how much of it is still needed. */
-const UNCOUNTED_MAX_BYTES = 32 * MIB
+const UNCOUNTED_MAX_BYTES = 64 * MIB
+/** With fewer objects discarded than one for so many keys there is nothing to find. */
+const DISCARDED_PER_KEY = 16
 
 /**
  * The writer's side of the shared memory: journal, key table and control, and moving to others when the table is too small
@@ -33,6 +35,8 @@ export class MemoryWriter {
   #serial = 0
   /** Bytes that were in use after the last move. */
   #movedBytes = 0
+  /** Objects that have been replaced or removed since the last move. */
+  #discarded = 0
   /** Slots in use, and those of them about whose key nothing is claimed any more. */
   #taken = 0
   #empty = 0
@@ -79,7 +83,9 @@ export class MemoryWriter {
     if (this.garbageBytes >= GARBAGE_MIN_BYTES && this.garbageBytes > this.journal.bytes / 2) return true
     // Texts that nothing refers to any more are not counted: now and then only moving tells how much of them there is.
     const appended = this.journal.bytes - this.#movedBytes
-    return appended > 3 * this.#movedBytes + UNCOUNTED_MAX_BYTES || (this.isFull && appended > SLACK_BYTES / 4)
+    if (this.isFull) return appended > SLACK_BYTES / 4
+    // While a large cluster is listed for the first time everything is new, and moving would only take twice the memory.
+    return appended > 3 * this.#movedBytes + UNCOUNTED_MAX_BYTES && this.#discarded * DISCARDED_PER_KEY > this.keys
   }
 
   /** Says what is claimed about the key that `key` is set to. `slot` is what `memory.find` said of it. Returns the binding. */
@@ -114,6 +120,7 @@ export class MemoryWriter {
 
   /** Counts an object that has been replaced or removed as garbage. */
   discard(object: number): void {
+    this.#discarded++
     // Beside its record, about as much in texts of its own.
     this.garbageBytes += ((this.journal.words[object] as number) >>> 16) * 4 + 64
   }
@@ -127,15 +134,15 @@ export class MemoryWriter {
   }
 
   /** Moves everything that is needed to a fresh journal and table; `moveRoots` moves what the caller holds addresses of. */
-  compact(moveRoots: (journal: Journal, from: Int32Array, moved: Moved) => void): void {
-    const from = this.memory
+  compact(moveRoots: (journal: Journal, from: Journal, moved: Moved) => void): void {
+    const from = this.journal
     const journal = new Journal(this.#newJournal(), this.seed)
     const moved = new Moved()
-    const slots = slotsFor(this.keys)
-    const table = newTable(from, slots, (binding) => copyBinding(journal, from.words, binding, moved))
-    moveRoots(journal, from.words, moved)
+    const table = newTable(this.memory, slotsFor(this.keys), (binding) => copyBinding(journal, from, binding, moved))
+    moveRoots(journal, from, moved)
     this.journal = journal
     this.garbageBytes = 0
+    this.#discarded = 0
     this.#movedBytes = journal.bytes
     this.#moveTo(journal.buffer, table)
     this.encoder = new ObjectEncoder(journal)
@@ -207,7 +214,7 @@ function newTable(from: IdentityMemory, slots: number, move: (binding: number) =
 /** So many that it takes a good while to fill them. */
 function slotsFor(keys: number): number {
   let slots = TABLE_SLOTS_MIN
-  while (slots * 3 < keys * 8) slots *= 2
+  while (slots < keys * 2) slots *= 2
   return slots
 }
 

@@ -465,6 +465,18 @@ describe('the memory', () => {
     expect(pair.at('10.2.0.7', NOW)).toBe('pod x7')
   })
 
+  test('does not move while everything is new, however much that is', () => {
+    const store = new IdentityStore({ ...OPTIONS, memoryMibMax: 64 })
+    const { journal } = store.handles
+    for (let i = 0; i < 9000; i++) {
+      const labels = { app: `${i}`.padStart(4096, '0') }
+      store.put('pods', `shop/${i}`, [podOf({ name: `${i}`, uid: uuidOf(i), ips: [`10.0.${i >> 8}.${i & 255}`], labels })], NOW)
+      if (i % 500 === 0) store.publish(NOW)
+    }
+    expect(store.stats.journalBytes).toBeGreaterThan(36 << 20)
+    expect(store.handles.journal).toBe(journal)
+  })
+
   test('that is full refuses what is new, and counts it', () => {
     const store = new IdentityStore({ ...OPTIONS, memoryMibMax: 1 })
     const put = (i: number): boolean =>
