@@ -3,7 +3,10 @@ import { resourceLimits } from 'node:worker_threads'
 // Tasks for the test of the worker pool: each ends in another way.
 export default async function run({ deed, port }) {
   if (deed === 'nothing') return
-  if (deed === 'tell_limits') return port.postMessage(resourceLimits)
+  if (deed === 'tell_limits') {
+    port.postMessage(resourceLimits)
+    return
+  }
   if (deed === 'throw') throw new Error('thrown by the task')
   if (deed === 'exit') process.exit(3)
   if (deed === 'throw_later') setImmediate(() => {
