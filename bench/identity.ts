@@ -79,6 +79,7 @@ async function runShared(readers: readonly Reader[], pods: number): Promise<void
   say(
     `  put            ${(((put - made) * 1000) / pods).toFixed(1)} us per pod; journal ${(journalBytes / pods).toFixed(0)} B per pod, table ${(tableBytes / pods).toFixed(0)} B per pod, ${bindings} keys`,
   )
+  say(`  memory         +${rss() - rssBefore} MiB before anything was looked up`)
   await sayLookUps(readers, pods, rssBefore)
   await churn(store, readers, pods, attach)
   say(`  memory         +${rss() - rssBefore} MiB after that, ${(await trimmedRss(readers)) - rssBefore} when all threads have collected their garbage`)

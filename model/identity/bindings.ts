@@ -1,6 +1,7 @@
 import { CLAIMS_MAX } from './claim_rule.ts'
 import type { ObjectDecoder } from './decode.ts'
-import { type Journal, Moved } from './journal.ts'
+import { OBJECT_HEADER_WORDS } from './encode.ts'
+import type { Journal, Moved } from './journal.ts'
 import type { Key } from './key.ts'
 import {
   BINDING_BY_PORT,
@@ -102,31 +103,32 @@ export function rewriteBinding(journal: Journal, binding: number, claims: readon
 }
 
 /** Copies a binding into another journal, together with what it speaks of. */
-export function copyBinding(journal: Journal, from: Int32Array, binding: number, moved: Moved): number {
-  const header = from[binding] as number
-  const claims = readClaims(from, binding).map((claim) => ({ ...claim, object: copyObject(journal, from, claim.object, moved) }))
-  const kind = header & 0xff
-  const key: number[] = []
-  for (let i = 0; i < (KEY_WORDS[kind] as number); i++) {
-    const word = from[binding + 2 + i] as number
-    key.push(isTextKey(kind) ? journal.copyAtom(from, word, moved) : word)
-  }
-  const address = reserveBinding(journal, kind, claims, from[binding + 1] as number)
-  for (const [i, word] of key.entries()) journal.words[address + 2 + i] = word
-  return address
+export function copyBinding(journal: Journal, from: Journal, binding: number, moved: Moved): number {
+  const header = from.words[binding] as number
+  const keyWords = isTextKey(header & 0xff) ? (KEY_WORDS[header & 0xff] as number) : 0
+  const stride = claimWords(header)
+  const start = claimsOffset(header)
+  const words = bindingWords(header)
+  // What it speaks of goes first, so that the binding lies in one piece.
+  for (let i = 0; i < keyWords; i++) journal.copyAtom(from, from.words[binding + 2 + i] as number, moved)
+  for (let at = start; at < words; at += stride) copyObject(journal, from, from.words[binding + at] as number, moved)
+  const copy = journal.copy(from.words, binding, words)
+  for (let i = 2; i < 2 + keyWords; i++) journal.words[copy + i] = moved.get(from.words[binding + i] as number)
+  for (let at = start; at < words; at += stride) journal.words[copy + at] = moved.get(from.words[binding + at] as number)
+  return copy
 }
 
 /** Copies an object into another journal, unless it is there. */
-export function copyObject(journal: Journal, from: Int32Array, object: number, moved: Moved): number {
+export function copyObject(journal: Journal, from: Journal, object: number, moved: Moved): number {
   const known = moved.get(object)
   if (known !== 0) return known
-  const count = (from[object] as number) >>> 16
-  const atoms = from[object + 1] as number
-  const record: number[] = [from[object] as number, atoms]
-  for (let i = 2; i < count; i++) record.push(i < 2 + atoms ? journal.copyAtom(from, from[object + i] as number, moved) : (from[object + i] as number))
-  const address = journal.append(record, count)
-  moved.set(object, address)
-  return address
+  const firstAtom = object + OBJECT_HEADER_WORDS
+  const atoms = from.words[object + 1] as number
+  for (let i = 0; i < atoms; i++) journal.copyAtom(from, from.words[firstAtom + i] as number, moved)
+  const copy = journal.copy(from.words, object, (from.words[object] as number) >>> 16)
+  for (let i = 0; i < atoms; i++) journal.words[copy + OBJECT_HEADER_WORDS + i] = moved.get(from.words[firstAtom + i] as number)
+  moved.set(object, copy)
+  return copy
 }
 
 /** Words of a binding. */

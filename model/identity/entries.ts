@@ -75,7 +75,7 @@ export class Entries {
   }
 
   /** Puts the addresses of another journal in place of those of `from`. */
-  move(journal: Journal, from: Int32Array, moved: Moved): void {
+  move(journal: Journal, from: Journal, moved: Moved): void {
     for (const [place, records] of this.#records.entries()) {
       const at = place * ENTRY_WORDS
       if (records === 0) {

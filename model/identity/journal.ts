@@ -47,6 +47,13 @@ export class Journal {
     return address
   }
 
+  /** Appends `count` words that stand at `at` elsewhere; returns the address of the first. */
+  copy(words: Int32Array, at: number, count: number): number {
+    const address = this.reserve(count)
+    for (let i = 0; i < count; i++) this.words[address + i] = words[at + i] as number
+    return address
+  }
+
   /** Room for a record of `count` words, which the caller fills. */
   reserve(count: number): number {
     if (this.used + count > this.words.length) throw new Error(`BUG: a journal of ${this.words.length} words has no room for ${count} behind ${this.used}`)
@@ -92,36 +99,33 @@ export class Journal {
    * The atom that is in this journal what `atom` is in another. `moved` knows those that were copied before, by their old
    * address.
    */
-  copyAtom(from: Int32Array, atom: number, moved: Moved): number {
+  copyAtom(from: Journal, atom: number, moved: Moved): number {
     if (atom === NONE) return NONE
     const known = moved.get(atom)
     if (known !== 0) return known
-    const header = from[atom] as number
-    const form = header & 3
+    const form = (from.words[atom] as number) & 3
     const copy = form === AtomForm.texts || form === AtomForm.numbers ? this.#copyList(from, atom, moved) : this.#copyText(from, atom)
     moved.set(atom, copy)
     return copy
   }
 
-  #copyList(from: Int32Array, atom: number, moved: Moved): number {
-    const header = from[atom] as number
+  #copyList(from: Journal, atom: number, moved: Moved): number {
+    const header = from.words[atom] as number
     const list: number[] = []
     for (let i = 1; i <= header >>> 2; i++) {
-      const word = from[atom + i] as number
+      const word = from.words[atom + i] as number
       list.push((header & 3) === AtomForm.texts ? this.copyAtom(from, word, moved) : word)
     }
     this.#list = list
     return this.#listAtom((header & 3) as AtomForm)
   }
 
-  #copyText(from: Int32Array, atom: number): number {
-    const header = from[atom] as number
+  /** A text is in a journal once, so there is nothing to compare with. */
+  #copyText(from: Journal, atom: number): number {
+    const header = from.words[atom] as number
     const isWide = (header & 3) === AtomForm.wideText
-    const units = isWide ? new Uint16Array(from.buffer, (atom + 1) * 4, header >>> 2) : new Uint8Array(from.buffer, (atom + 1) * 4, header >>> 2)
-    const hash = wordsHash(this.#seed, units, 0, units.length)
-    const words = textWords(header)
-    const copy = this.reserve(words)
-    for (let i = 0; i < words; i++) this.words[copy + i] = from[atom + i] as number
+    const hash = wordsHash(this.#seed, isWide ? from.#units16 : from.#units, (atom + 1) * (isWide ? 2 : 4), header >>> 2)
+    const copy = this.copy(from.words, atom, textWords(header))
     let slot = this.#firstSlot(hash)
     while (this.#slots[slot] !== 0) slot = this.#nextSlot(slot)
     return this.#take(slot, copy, hash)

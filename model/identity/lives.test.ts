@@ -124,22 +124,22 @@ class World {
   #change(now: Change): void {
     const index = now.which % this.pods.length
     const pod = this.pods[index] as Pod
-    const own = this.oracle.lives.filter(({ id }) => id === `shop/${pod.name}`)
+    const own = this.oracle.lives.filter(({ id, untilMs }) => id === `shop/${pod.name}` && untilMs === OPEN)
     if (now.what === 'remove' || now.what === 'end') this.pods.splice(index, 1)
     if (now.what === 'remove') {
       expect(this.store.remove('pods', `shop/${pod.name}`, this.now, pod.uid)).toBe(true)
-      for (const life of own) life.untilMs = Math.min(life.untilMs, Math.max(this.now, life.fromMs))
+      for (const life of own) life.untilMs = Math.max(this.now, life.fromMs)
     } else if (now.what === 'end') {
       const endedMs = this.now - now.agoMs
       this.#put({ ...pod, endedMs })
-      for (const life of own) life.untilMs = Math.min(life.untilMs, Math.max(endedMs, life.fromMs))
+      for (const life of own) life.untilMs = Math.max(endedMs, life.fromMs)
     } else if (now.what === 'terminate') {
       const terminatingMs = this.now - now.agoMs
       this.#replace(index, { ...pod, terminatingMs })
-      for (const life of own) if (life.untilMs === OPEN) life.terminatingMs = terminatingMs
+      for (const life of own) life.terminatingMs = terminatingMs
     } else if (now.what === 'move') {
       this.#replace(index, { ...pod, ips: now.ips })
-      for (const life of own) if (!now.ips.includes(life.ip)) life.untilMs = Math.min(life.untilMs, Math.max(this.now, life.fromMs))
+      for (const life of own) if (!now.ips.includes(life.ip)) life.untilMs = Math.max(this.now, life.fromMs)
       for (const ip of now.ips) if (!pod.ips.includes(ip)) this.#claim(this.pods[index] as Pod, ip)
     } else if (now.what === 'relabel') {
       this.#replace(index, { ...pod, labels: { at: `${this.now}` } })

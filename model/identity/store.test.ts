@@ -1,58 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { endpointOf, nodeOf, podOf, serviceOf, uuidOf, workloadEntryOf } from '../../test/fakes/identity_objects.ts'
-import type { IdentityLookup, IdentityResource } from './index.ts'
+import { IDENTITY_NOW_MS, IDENTITY_OPTIONS, IdentityPair } from '../../test/fakes/identity_pair.ts'
+import type { IdentityResource } from './index.ts'
 import type { IdentityObject } from './objects.ts'
-import { SharedIdentityIndex } from './shared_index.ts'
+import type { SharedIdentityIndex } from './shared_index.ts'
 import { IdentityStore } from './store.ts'
 
-const ALL: readonly IdentityLookup[] = ['address', 'service_address', 'pod_uid', 'container', 'pod_name', 'host', 'endpoints']
-const OPTIONS = { lookups: ALL, memoryMibMax: 4, rememberGoneMs: 60_000, clockSkewMs: 5000, isClusterWide: true }
+const OPTIONS = IDENTITY_OPTIONS
 const OPEN = Number.POSITIVE_INFINITY
-const NOW = 1_800_000_000_000
-
-/** A store with a reader that sees everything at once. */
-class Pair {
-  readonly store = new IdentityStore(OPTIONS)
-  readonly index = new SharedIdentityIndex()
-  now = NOW
-
-  constructor() {
-    this.index.attach(this.store.handles)
-  }
-
-  put(source: IdentityResource, key: string, ...objects: readonly IdentityObject[]): boolean {
-    const isChanged = this.store.put(source, key, objects, this.now)
-    this.publish()
-    return isChanged
-  }
-
-  /** Puts what was there before anybody looked. */
-  list(source: IdentityResource, entries: Readonly<Record<string, readonly IdentityObject[]>>): number {
-    this.store.beginList(source)
-    for (const [key, objects] of Object.entries(entries)) this.store.put(source, key, objects, this.now)
-    const gone = this.store.endList(source, this.now)
-    this.publish()
-    return gone
-  }
-
-  remove(source: IdentityResource, key: string, uid?: string): boolean {
-    const isChanged = this.store.remove(source, key, this.now, uid)
-    this.publish()
-    return isChanged
-  }
-
-  publish(): void {
-    const handles = this.store.publish(this.now)
-    if (handles !== undefined) this.index.attach(handles)
-  }
-
-  /** What an address was: kind and name, or undefined. */
-  at(ip: string, timeMs: number, port = 0): string | undefined {
-    const value = this.index.byAddress(ip, port, timeMs)?.value
-    if (value === undefined) return undefined
-    return value.kind === 'endpoint' ? `endpoint ${value.service}/${value.pod}` : `${value.kind} ${value.name}`
-  }
-}
+const NOW = IDENTITY_NOW_MS
 
 describe('every object', () => {
   test.for<{ name: string; source: IdentityResource; object: IdentityObject; get: (index: SharedIdentityIndex) => unknown }>([
@@ -124,13 +80,13 @@ describe('every object', () => {
       get: (index) => index.byAddress('10.9.0.1', 0, NOW)?.value,
     },
   ])('$name comes back as it was put', ({ source, object, get }) => {
-    const pair = new Pair()
+    const pair = new IdentityPair()
     expect(pair.put(source, 'shop/one', object)).toBe(true)
     expect(get(pair.index)).toEqual(object)
   })
 
   test('that is put again as it was changes nothing', () => {
-    const pair = new Pair()
+    const pair = new IdentityPair()
     pair.put('pods', 'shop/a', podOf({ labels: { a: '1', b: '2' } }))
     const { journalBytes } = pair.store.stats
     expect(pair.index.podByUid(uuidOf(1))?.name).toBeDefined()
@@ -141,7 +97,7 @@ describe('every object', () => {
   })
 
   test('is counted by its kind', () => {
-    const pair = new Pair()
+    const pair = new IdentityPair()
     pair.put('pods', 'shop/a', podOf())
     pair.put('endpointslices', 'shop/s', endpointOf(), endpointOf({ ip: '10.0.0.2' }))
     expect(pair.store.stats.objects).toMatchObject({ pod: 1, endpoint: 2 })
@@ -153,7 +109,7 @@ describe('every object', () => {
 
 describe('an address', () => {
   test('is found in any form, dual stack', () => {
-    const pair = new Pair()
+    const pair = new IdentityPair()
     pair.put('pods', 'shop/a', podOf({ ips: ['10.0.0.1', '2001:db8::1'] }))
     const forms = ['10.0.0.1', '::ffff:10.0.0.1', '2001:db8::1', '2001:0DB8:0::0:1']
     expect(forms.map((ip) => pair.at(ip, NOW))).toEqual(forms.map(() => 'pod reviews-6d5f8b7c9d-abcde'))
@@ -162,7 +118,7 @@ describe('an address', () => {
   })
 
   test('that is reused belongs to whoever had it then', () => {
-    const pair = new Pair()
+    const pair = new IdentityPair()
     pair.list('pods', { 'shop/a': [podOf({ name: 'a', startedMs: NOW - 100_000 })] })
     pair.now = NOW + 10_000
     pair.put('pods', 'shop/b', podOf({ name: 'b', uid: uuidOf(2), startedMs: NOW + 8000 }))
@@ -175,7 +131,7 @@ describe('an address', () => {
   })
 
   test('of a pod that is gone is remembered for a while, and then forgotten', () => {
-    const pair = new Pair()
+    const pair = new IdentityPair()
     pair.put('pods', 'shop/a', podOf({ startedMs: NOW }))
     pair.now = NOW + 20_000
     expect(pair.remove('pods', 'shop/a')).toBe(true)
@@ -196,7 +152,7 @@ describe('an address', () => {
   })
 
   test('of a pod that has ended is free, though the pod is still there', () => {
-    const pair = new Pair()
+    const pair = new IdentityPair()
     pair.put('pods', 'shop/a', podOf({ startedMs: NOW }))
     pair.put('pods', 'shop/a', podOf({ startedMs: NOW, endedMs: NOW + 5000 }))
     expect(pair.index.byAddress('10.0.0.1', 0, NOW + 1)).toMatchObject({ untilMs: NOW + 5000 })
@@ -209,7 +165,7 @@ describe('an address', () => {
   })
 
   test('goes to a pod that is not terminating before one that is, whichever began last', () => {
-    const pair = new Pair()
+    const pair = new IdentityPair()
     pair.put('pods', 'shop/old', podOf({ name: 'old', startedMs: NOW + 3000, terminatingMs: NOW + 10_000 }))
     pair.put('pods', 'shop/new', podOf({ name: 'new', uid: uuidOf(2), startedMs: NOW + 2000 }))
     expect(pair.at('10.0.0.1', NOW + 9999)).toBe('pod old')
@@ -218,7 +174,7 @@ describe('an address', () => {
   })
 
   test('of a terminating pod stays its own while nobody else claims it', () => {
-    const pair = new Pair()
+    const pair = new IdentityPair()
     pair.put('pods', 'shop/a', podOf({ startedMs: NOW, terminatingMs: NOW + 1000 }))
     expect(pair.index.byAddress('10.0.0.1', 0, NOW + 2000)).toMatchObject({ fromMs: NOW, untilMs: OPEN })
   })
@@ -228,7 +184,7 @@ describe('an address', () => {
     { name: 'first seen less the clock skew, if created before', createdMs: NOW - 100_000, from: NOW - 5000 },
     { name: 'first seen less the clock skew, if it does not say', createdMs: 0, from: NOW - 5000 },
   ])('of a pod that does not say when it started counts from $name', ({ createdMs, from }) => {
-    const pair = new Pair()
+    const pair = new IdentityPair()
     pair.put('pods', 'shop/a', podOf({ createdMs, startedMs: 0 }))
     pair.now += 30_000
     pair.put('pods', 'shop/a', podOf({ createdMs, startedMs: 0, labels: { a: 'new' } }))
@@ -236,14 +192,14 @@ describe('an address', () => {
   })
 
   test('is tolerant of clocks that differ: what begins soon is meant', () => {
-    const pair = new Pair()
+    const pair = new IdentityPair()
     pair.put('pods', 'shop/a', podOf({ startedMs: NOW }))
     expect(pair.index.byAddress('10.0.0.1', 0, NOW - 5000)).toMatchObject({ fromMs: NOW - 5000, untilMs: NOW })
     expect(pair.at('10.0.0.1', NOW - 5001)).toBeUndefined()
   })
 
   test('remembers three of those that are gone', () => {
-    const pair = new Pair()
+    const pair = new IdentityPair()
     for (let i = 0; i < 5; i++) {
       pair.now = NOW + i * 1000
       pair.put('pods', `shop/${i}`, podOf({ name: `p${i}`, uid: uuidOf(i), startedMs: pair.now }))
@@ -256,7 +212,7 @@ describe('an address', () => {
   })
 
   test('of a pod recreated under its name goes over to the new uid', () => {
-    const pair = new Pair()
+    const pair = new IdentityPair()
     pair.put('pods', 'shop/db-0', podOf({ name: 'db-0', startedMs: NOW }))
     pair.now = NOW + 60_000
     pair.put('pods', 'shop/db-0', podOf({ name: 'db-0', uid: uuidOf(2), ips: ['10.0.0.9'], createdMs: NOW + 50_000, startedMs: NOW + 51_000 }))
@@ -269,7 +225,7 @@ describe('an address', () => {
   })
 
   test('prefers pods to workload entries to endpoints', () => {
-    const pair = new Pair()
+    const pair = new IdentityPair()
     pair.list('endpointslices', { 'shop/s': [endpointOf({ pod: 'a' })] })
     expect(pair.at('10.0.0.1', NOW)).toBe('endpoint reviews/a')
     pair.list('workloadentries', { 'shop/w': [workloadEntryOf({ ip: '10.0.0.1' })] })
@@ -281,7 +237,7 @@ describe('an address', () => {
   })
 
   test('of a pod and of its endpoint that ended together is remembered as the pod', () => {
-    const pair = new Pair()
+    const pair = new IdentityPair()
     pair.list('endpointslices', { 'shop/s': [endpointOf({ pod: 'a' })] })
     pair.list('pods', { 'shop/a': [podOf({ name: 'a' })] })
     pair.remove('pods', 'shop/a')
@@ -292,8 +248,8 @@ describe('an address', () => {
 })
 
 describe("a node's address", () => {
-  const nodeAndPods = (): Pair => {
-    const pair = new Pair()
+  const nodeAndPods = (): IdentityPair => {
+    const pair = new IdentityPair()
     pair.list('nodes', { 'node-a': [nodeOf()] })
     pair.list('pods', {
       'kube-system/dns': [podOf({ name: 'dns', isHostNetwork: true, ips: ['192.168.0.1'], ports: [53], startedMs: NOW - 1000 })],
@@ -324,7 +280,7 @@ describe("a node's address", () => {
 
 describe('a list', () => {
   test('removes what it does not hold, and only that', () => {
-    const pair = new Pair()
+    const pair = new IdentityPair()
     pair.list('pods', { 'shop/a': [podOf({ name: 'a' })], 'shop/b': [podOf({ name: 'b', uid: uuidOf(2), ips: ['10.0.0.2'] })] })
     pair.put('services', 'shop/a', serviceOf())
     pair.now += 1000
@@ -335,7 +291,7 @@ describe('a list', () => {
   })
 
   test('that begins again forgets nothing of what its second run holds', () => {
-    const pair = new Pair()
+    const pair = new IdentityPair()
     pair.store.beginList('pods')
     pair.put('pods', 'shop/a', podOf())
     pair.put('pods', 'shop/b', podOf({ name: 'b', uid: uuidOf(2) }))
@@ -344,7 +300,7 @@ describe('a list', () => {
   })
 
   test('that is the first knows what was there before; what comes later counts from then', () => {
-    const pair = new Pair()
+    const pair = new IdentityPair()
     pair.list('endpointslices', { 'shop/s': [endpointOf()] })
     pair.put('endpointslices', 'shop/t', endpointOf({ ip: '10.0.0.2' }))
     expect(pair.index.byAddress('10.0.0.1', 0, NOW)).toMatchObject({ fromMs: 0 })
@@ -352,92 +308,9 @@ describe('a list', () => {
   })
 })
 
-describe('a service', () => {
-  test.for([
-    { ip: '10.96.0.1', port: 9080, is: 'reviews' },
-    { ip: '10.96.0.1', port: 0, is: 'reviews' },
-    { ip: '10.96.0.1', port: 80, is: undefined },
-    { ip: '10.97.1.2', port: 443, is: 'narrow' },
-    { ip: '10.97.2.2', port: 443, is: 'wide' },
-    { ip: '10.97.1.2', port: 80, is: 'wide' },
-    { ip: 'fd00::5', port: 1, is: 'six' },
-    { ip: 'x', port: 1, is: undefined },
-  ])('at $ip:$port is $is', ({ ip, port, is }) => {
-    const pair = new Pair()
-    const entry = { source: 'service_entry' as const }
-    pair.put('services', 'shop/reviews', serviceOf())
-    pair.put('serviceentries', 'shop/wide', serviceOf({ ...entry, name: 'wide', addresses: ['10.97.0.0/16'], ports: [443, 80] }))
-    pair.put('serviceentries', 'shop/narrow', serviceOf({ ...entry, name: 'narrow', addresses: ['10.97.1.0/24'], ports: [443] }))
-    pair.put('serviceentries', 'shop/six', serviceOf({ ...entry, name: 'six', addresses: ['fd00::/64'], ports: [] }))
-    expect(pair.index.serviceByAddress(ip, port, NOW)?.value.name).toBe(is)
-  })
-
-  test.for([
-    { host: 'reviews.shop.svc.cluster.local', is: 'reviews' },
-    { host: 'Reviews.Shop.svc.cluster.local', is: 'reviews' },
-    { host: 'reviews.shop', is: undefined },
-    { host: 'a.example.com', is: 'wild' },
-    { host: 'a.b.example.com', is: 'longer' },
-    { host: 'example.com', is: undefined },
-  ])('is found by host $host: $is', ({ host, is }) => {
-    const pair = new Pair()
-    pair.put('services', 'shop/reviews', serviceOf())
-    pair.put('serviceentries', 'shop/wild', serviceOf({ source: 'service_entry', name: 'wild', hosts: ['*.example.com'] }))
-    pair.put('serviceentries', 'shop/longer', serviceOf({ source: 'service_entry', name: 'longer', hosts: ['*.b.Example.com'] }))
-    expect(pair.index.serviceByHost(host)?.name).toBe(is)
-  })
-
-  test('of Kubernetes comes before a ServiceEntry of the same host, which comes back when it is gone', () => {
-    const pair = new Pair()
-    pair.put('serviceentries', 'a/a', serviceOf({ source: 'service_entry', namespace: 'a', name: 'a' }))
-    pair.put('services', 'shop/reviews', serviceOf())
-    expect(pair.index.serviceByHost('reviews.shop.svc.cluster.local')?.source).toBe('service')
-    pair.remove('services', 'shop/reviews')
-    expect(pair.index.serviceByHost('reviews.shop.svc.cluster.local')?.source).toBe('service_entry')
-  })
-
-  test('leads to an address: same port, then the name of the workload, then a virtual address, then by name', () => {
-    const pair = new Pair()
-    const slice = (service: string, ports: readonly number[]): void => {
-      pair.put('endpointslices', `shop/${service}-x`, endpointOf({ service, ports, pod: 'reviews-1' }))
-      pair.put('services', `shop/${service}`, serviceOf({ name: service, uid: uuidOf(100), isHeadless: service.endsWith('headless') }))
-    }
-    slice('zz', [9080])
-    slice('b-headless', [9080])
-    slice('a', [15_000])
-    slice('reviews', [9080])
-    slice('canonical', [9080])
-    pair.put('endpointslices', 'shop/unknown', endpointOf({ service: 'unknown' }))
-    pair.put('pods', 'shop/reviews-1', podOf({ labels: { 'service.istio.io/canonical-name': 'canonical' } }))
-    const names = (port: number): string[] => pair.index.servicesOf('10.0.0.1', port).map(({ name }) => name)
-    expect(names(9080)).toEqual(['canonical', 'reviews', 'zz', 'b-headless', 'a'])
-    expect(names(15_000)).toEqual(['a', 'canonical', 'reviews', 'zz', 'b-headless'])
-    expect(pair.index.servicesOf('10.0.0.3', 80)).toEqual([])
-  })
-})
-
-describe('a container', () => {
-  const id = '0123456789ab'.padEnd(64, 'c')
-  const other = '0123456789ab'.padEnd(64, 'd')
-
-  test.for([
-    { ask: id, is: 'a' },
-    { ask: id.slice(0, 12), is: 'a' },
-    { ask: other.slice(0, 14), is: 'b' },
-    { ask: id.slice(0, 11), is: undefined },
-    { ask: 'f'.repeat(64), is: undefined },
-    { ask: 'no container', is: undefined },
-  ])('asked for as $ask is of pod $is', ({ ask, is }) => {
-    const pair = new Pair()
-    pair.put('pods', 'shop/a', podOf({ name: 'a', containers: [{ name: 'x', id, image: '' }] }))
-    pair.put('pods', 'shop/b', podOf({ name: 'b', uid: uuidOf(2), containers: [{ name: 'x', id: other, image: '' }] }))
-    expect(pair.index.podByContainer(ask)?.name).toBe(is)
-  })
-})
-
 describe('the memory', () => {
   test('moves when it holds more garbage than anything else, and answers stay', () => {
-    const pair = new Pair()
+    const pair = new IdentityPair()
     const generations = new Set<number>()
     for (let i = 0; i < 8000; i++) {
       pair.now = NOW + i
@@ -454,7 +327,7 @@ describe('the memory', () => {
   })
 
   test('that moves leaves the version of readers as it is', () => {
-    const pair = new Pair()
+    const pair = new IdentityPair()
     pair.put('pods', 'shop/a', podOf())
     pair.at('10.0.0.1', NOW)
     pair.at('10.0.0.2', NOW)
@@ -495,7 +368,7 @@ describe('the memory', () => {
 })
 
 test('an address is explained with every claim to it', () => {
-  const pair = new Pair()
+  const pair = new IdentityPair()
   pair.list('endpointslices', { 'shop/s': [endpointOf({ pod: 'a' })] })
   pair.put('pods', 'shop/old', podOf({ name: 'old', startedMs: NOW - 100_000 }))
   pair.remove('pods', 'shop/old')
