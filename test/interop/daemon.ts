@@ -19,6 +19,10 @@ export interface DaemonOptions {
   readonly ports?: DaemonPorts
   readonly command?: string
   readonly drainTimeout?: string
+  /** Settings of the `k8s_metadata` extension; without them there is none. It answers `explain` on a port of its own. */
+  readonly kubernetes?: Readonly<Record<string, unknown>>
+  /** Added to the environment. */
+  readonly env?: NodeJS.ProcessEnv
 }
 
 export interface DaemonPorts {
@@ -26,6 +30,7 @@ export interface DaemonPorts {
   readonly metrics: number
   readonly own: number
   readonly health: number
+  readonly explain: number
 }
 
 /** `meshscope run` as a child process, with Envoy access logs in and service metrics out. */
@@ -41,12 +46,24 @@ export interface RunningDaemon {
 
 export async function startDaemon(options: DaemonOptions = {}): Promise<RunningDaemon> {
   const folder = temporaryFolder('daemon')
-  const ports = options.ports ?? { als: await freePort(), metrics: await freePort(), own: await freePort(), health: await freePort() }
+  const ports = options.ports ?? {
+    als: await freePort(),
+    metrics: await freePort(),
+    own: await freePort(),
+    health: await freePort(),
+    explain: await freePort(),
+  }
   const file = join(folder.path, 'meshscope.yaml')
   writeFileSync(file, stringify(daemonConfig(ports, options)))
   const command = options.command ?? COMMANDS.source
   if (!existsSync(command)) throw new Error(`${command} does not exist; run npm run build first`)
-  const child = new Child({ name: 'meshscope', file: process.execPath, args: [command, 'run', '--config', file], dir: REPOSITORY })
+  const child = new Child({
+    name: 'meshscope',
+    file: process.execPath,
+    args: [command, 'run', '--config', file],
+    dir: REPOSITORY,
+    env: { ...process.env, ...options.env },
+  })
   const stop = async (signal: NodeJS.Signals = 'SIGTERM', timeoutMs = 20_000): Promise<ExitStatus> => {
     const status = await child.stop(signal, timeoutMs)
     folder.remove()
@@ -74,9 +91,12 @@ export function daemonConfig(ports: DaemonPorts, options: DaemonOptions = {}): o
     processors: { mesh: {} },
     connectors: { mesh_metrics: { ...options.connector } },
     exporters: { prometheus: { endpoint: `127.0.0.1:${ports.metrics}` } },
-    extensions: { health_check: { endpoint: `127.0.0.1:${ports.health}` } },
+    extensions: {
+      health_check: { endpoint: `127.0.0.1:${ports.health}` },
+      ...(options.kubernetes === undefined ? {} : { k8s_metadata: { endpoint: `127.0.0.1:${ports.explain}`, ...options.kubernetes } }),
+    },
     service: {
-      extensions: ['health_check'],
+      extensions: ['health_check', ...(options.kubernetes === undefined ? [] : ['k8s_metadata'])],
       workers: { threads: options.threads ?? 1 },
       ...(options.drainTimeout === undefined ? {} : { drain_timeout: options.drainTimeout }),
       telemetry: { metrics: { address: `127.0.0.1:${ports.own}` } },
