@@ -1,7 +1,7 @@
 /**
  * The identity index at the size of a large cluster, in a real daemon: listing it, memory, what it does to other threads, changes, and
  * what enrichment costs access logs. `node bench/kubernetes_scale.ts [--pods 10000] [--lists streaming|paged|whole] [--threads 2]
- * [--churn 100] [--churn-seconds 60] [--settle-seconds 25] [--rate 80000] [--seconds 3] [--runs 4] [--source]`.
+ * [--churn 100] [--churn-seconds 60] [--settle-seconds 25] [--rate 40000] [--seconds 3] [--runs 4] [--source]`.
  *
  * The API server is a process of its own with pods of 14 KB. `--source` runs the source instead of what `npm run build` made. A
  * phase is left out by `--churn 0`, `--runs 0`. Delays of event loops hold what the machine itself adds: compare with the idle one.
@@ -23,7 +23,7 @@ const { values } = parseArgs({
     churn: { type: 'string', default: '100' },
     'churn-seconds': { type: 'string', default: '60' },
     'settle-seconds': { type: 'string', default: '25' },
-    rate: { type: 'string', default: '80000' },
+    rate: { type: 'string', default: '40000' },
     seconds: { type: 'string', default: '3' },
     runs: { type: 'string', default: '4' },
     source: { type: 'boolean', default: false },
