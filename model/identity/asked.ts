@@ -1,7 +1,7 @@
 /** More keys than this are not kept apart: the version grows instead, which is always allowed. */
 const KEYS_MAX = 1 << 17
 /** Answers that are kept; beyond, all are let go and looked up anew. */
-const ANSWERS_MAX = 16_384
+const ANSWERS_MAX = 8192
 const PLACES_MIN = 256
 /** Nobody asks for this port. */
 const NO_PORT = -1

@@ -1,3 +1,4 @@
+import { RecentMap } from '../../lib/recent_map.ts'
 import { OBJECT_HEADER_WORDS, OBJECT_KINDS, ObjectFlag } from './encode.ts'
 import { formatIp } from './ip.ts'
 import { formatUuid, hexText } from './key.ts'
@@ -5,9 +6,9 @@ import { timeAt } from './layout.ts'
 import type { IdentityMemory } from './memory.ts'
 import type { Container, Endpoint, IdentityObject, KubeNode, Namespace, Pod, Service, Texts, Workload, WorkloadEntry } from './objects.ts'
 
-/** Texts, lists and objects that are kept decoded; when there are more, all are decoded anew. */
-const TEXTS_MAX = 32_768
-const OBJECTS_MAX = 16_384
+/** So many texts, lists and objects that were used last are kept decoded, at most twice as many. */
+const TEXTS_KEPT = 8192
+const OBJECTS_KEPT = 4096
 /** Longer lists than API objects can hold are no lists. */
 const LIST_MAX = 65_536
 
@@ -16,17 +17,19 @@ const NO_NUMBERS: readonly number[] = Object.freeze([])
 const NO_LIST: readonly string[] = Object.freeze([])
 
 /**
- * Reads objects from the journal. Each is decoded once and kept as long as there are not too many; texts and labels that
+ * Reads objects from the journal. Those that were used last are kept; texts and labels that
  * several objects have in common are shared between them. Words that make no sense give an object that makes none, never
  * an error.
  */
 export class ObjectDecoder {
   readonly #memory: IdentityMemory
-  readonly #objects = new Map<number, IdentityObject>()
-  readonly #texts = new Map<number, string>()
-  readonly #numberLists = new Map<number, readonly number[]>()
-  readonly #textLists = new Map<number, readonly string[]>()
-  readonly #labelSets = new Map<number, Texts>()
+  readonly #objects = new RecentMap<number, IdentityObject>(OBJECTS_KEPT)
+  readonly #texts = new RecentMap<number, string>(TEXTS_KEPT)
+  readonly #numberLists = new RecentMap<number, readonly number[]>(TEXTS_KEPT)
+  readonly #textLists = new RecentMap<number, readonly string[]>(TEXTS_KEPT)
+  readonly #labelSets = new RecentMap<number, Texts>(TEXTS_KEPT)
+  readonly #readIp = (): string => this.#ip()
+  readonly #readContainer = (): Container => this.#container()
   #atom = 0
   #atomsEnd = 0
   #word = 0
@@ -41,7 +44,6 @@ export class ObjectDecoder {
     const known = this.#objects.get(address)
     if (known !== undefined) return known
     const object = this.#decode(address)
-    if (this.#objects.size >= OBJECTS_MAX) this.#objects.clear()
     this.#objects.set(address, object)
     return object
   }
@@ -70,87 +72,94 @@ export class ObjectDecoder {
     }
   }
 
+  // The properties of a literal are read in the order in which `encode.ts` writes them.
+
   #pod(flags: number): Pod {
-    const ports = this.#numbers()
-    const uid = this.#uid(flags)
-    const [namespace, name, node, serviceAccount] = [this.#text(), this.#text(), this.#text(), this.#text()]
-    const workload = this.#workload(flags)
-    const [replicaSet, job] = [this.#text(), this.#text()]
-    const [labels, annotations] = [this.#labels(), this.#labels()]
-    const [createdMs, startedMs] = [this.#time(), this.#time()]
     const hasEnd = (flags & ObjectFlag.hasEnd) !== 0
-    const [terminatingMs, endedMs] = hasEnd ? [this.#time(), this.#time()] : [0, 0]
-    const ips = this.#ips()
-    const containers = this.#list(() => this.#container())
-    const isHostNetwork = (flags & ObjectFlag.isHostNetwork) !== 0
     return {
       kind: 'pod',
-      uid,
-      namespace,
-      name,
-      node,
-      serviceAccount,
-      isHostNetwork,
-      ips,
-      ports,
-      workload,
-      replicaSet,
-      job,
-      containers,
-      labels,
-      annotations,
-      createdMs,
-      startedMs,
-      terminatingMs,
-      endedMs,
+      isHostNetwork: (flags & ObjectFlag.isHostNetwork) !== 0,
+      ports: this.#numbers(),
+      uid: this.#uid(flags),
+      namespace: this.#text(),
+      name: this.#text(),
+      node: this.#text(),
+      serviceAccount: this.#text(),
+      workload: this.#workload(flags),
+      replicaSet: this.#text(),
+      job: this.#text(),
+      labels: this.#labels(),
+      annotations: this.#labels(),
+      createdMs: this.#time(),
+      startedMs: this.#time(),
+      terminatingMs: hasEnd ? this.#time() : 0,
+      endedMs: hasEnd ? this.#time() : 0,
+      ips: this.#list(this.#readIp),
+      containers: this.#list(this.#readContainer),
     }
   }
 
   #container(): Container {
-    const [name, image] = [this.#text(), this.#text()]
-    if (this.#next() !== 1) return { name, id: this.#text(), image }
+    return { name: this.#text(), image: this.#text(), id: this.#containerId() }
+  }
+
+  #containerId(): string {
+    if (this.#next() !== 1) return this.#text()
     const id = hexText(this.#memory.words, this.#word, Math.min(8, Math.max(0, this.#wordsEnd - this.#word)))
     this.#word += 8
-    return { name, id, image }
+    return id
   }
 
   #endpoint(flags: number): Endpoint {
-    const ports = this.#numbers()
-    const podUid = this.#uid(flags)
-    const [namespace, service, pod, node, zone] = [this.#text(), this.#text(), this.#text(), this.#text(), this.#text()]
-    const workload = this.#workload(flags)
-    const labels = this.#labels()
-    return { kind: 'endpoint', namespace, service, ip: this.#ip(), ports, pod, podUid, node, zone, workload, labels }
+    return {
+      kind: 'endpoint',
+      ports: this.#numbers(),
+      podUid: this.#uid(flags),
+      namespace: this.#text(),
+      service: this.#text(),
+      pod: this.#text(),
+      node: this.#text(),
+      zone: this.#text(),
+      workload: this.#workload(flags),
+      labels: this.#labels(),
+      ip: this.#ip(),
+    }
   }
 
   #node(flags: number): KubeNode {
-    const uid = this.#uid(flags)
-    const name = this.#text()
-    const [labels, annotations] = [this.#labels(), this.#labels()]
-    return { kind: 'node', uid, name, ips: this.#ips(), labels, annotations }
+    return { kind: 'node', uid: this.#uid(flags), name: this.#text(), labels: this.#labels(), annotations: this.#labels(), ips: this.#list(this.#readIp) }
   }
 
   #service(flags: number): Service {
-    const ports = this.#numbers()
-    const uid = this.#uid(flags)
-    const [namespace, name] = [this.#text(), this.#text()]
-    const [hosts, addresses] = [this.#textList(), this.#textList()]
-    const labels = this.#labels()
-    const source = (flags & ObjectFlag.isServiceEntry) === 0 ? 'service' : 'service_entry'
-    return { kind: 'service', uid, namespace, name, source, hosts, addresses, ports, isHeadless: (flags & ObjectFlag.isHeadless) !== 0, labels }
+    return {
+      kind: 'service',
+      source: (flags & ObjectFlag.isServiceEntry) === 0 ? 'service' : 'service_entry',
+      isHeadless: (flags & ObjectFlag.isHeadless) !== 0,
+      ports: this.#numbers(),
+      uid: this.#uid(flags),
+      namespace: this.#text(),
+      name: this.#text(),
+      hosts: this.#textList(),
+      addresses: this.#textList(),
+      labels: this.#labels(),
+    }
   }
 
   #namespace(flags: number): Namespace {
-    const uid = this.#uid(flags)
-    return { kind: 'namespace', uid, name: this.#text(), labels: this.#labels(), annotations: this.#labels() }
+    return { kind: 'namespace', uid: this.#uid(flags), name: this.#text(), labels: this.#labels(), annotations: this.#labels() }
   }
 
   #workloadEntry(flags: number): WorkloadEntry {
-    const uid = this.#uid(flags)
-    const [namespace, name, serviceAccount] = [this.#text(), this.#text(), this.#text()]
-    const workload = this.#workload(flags)
-    const labels = this.#labels()
-    return { kind: 'workload_entry', uid, namespace, name, ip: this.#ip(), serviceAccount, workload, labels }
+    return {
+      kind: 'workload_entry',
+      uid: this.#uid(flags),
+      namespace: this.#text(),
+      name: this.#text(),
+      serviceAccount: this.#text(),
+      workload: this.#workload(flags),
+      labels: this.#labels(),
+      ip: this.#ip(),
+    }
   }
 
   #workload(flags: number): Workload {
@@ -174,10 +183,6 @@ export class ObjectDecoder {
   #time(): number {
     this.#word += 2
     return this.#word <= this.#wordsEnd ? timeAt(this.#memory.words, this.#word - 2) : 0
-  }
-
-  #ips(): readonly string[] {
-    return this.#list(() => this.#ip())
   }
 
   #ip(): string {
@@ -205,7 +210,6 @@ export class ObjectDecoder {
     const known = this.#texts.get(atom)
     if (known !== undefined) return known
     const text = this.#memory.text(atom)
-    if (this.#texts.size >= TEXTS_MAX) this.#texts.clear()
     this.#texts.set(atom, text)
     return text
   }
@@ -228,13 +232,12 @@ export class ObjectDecoder {
   }
 
   /** What `read` makes of the words of a list, the same for all objects that have it; undefined for the empty list. */
-  #shared<T>(kept: Map<number, T>, atom: number, read: (words: Int32Array) => T): T | undefined {
+  #shared<T>(kept: RecentMap<number, T>, atom: number, read: (words: Int32Array) => T): T | undefined {
     const length = this.#memory.listLength(atom)
     if (length === 0 || length > LIST_MAX) return undefined
     const known = kept.get(atom)
     if (known !== undefined) return known
     const list = read(this.#memory.words.subarray(atom + 1, atom + 1 + length))
-    if (kept.size >= TEXTS_MAX) kept.clear()
     kept.set(atom, list)
     return list
   }

@@ -91,6 +91,7 @@ export class ObjectEncoder {
 
   #container(container: Container): void {
     this.#texts(container.name, container.image)
+    // 1 says that the id follows in eight words.
     const at = this.#words.push(1)
     if (parseContainerId(container.id, this.#words)) return
     this.#words[at - 1] = 0
