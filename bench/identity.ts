@@ -83,6 +83,23 @@ async function runShared(readers: readonly Reader[], pods: number): Promise<void
   await sayLookUps(readers, pods, rssBefore)
   await churn(store, readers, pods, attach)
   say(`  memory         +${rss() - rssBefore} MiB after that, ${(await trimmedRss(readers)) - rssBefore} when all threads have collected their garbage`)
+  sayMove(store, pods)
+}
+
+/** Replaces pods until the store moves to a fresh journal. */
+function sayMove(store: IdentityStore, pods: number): void {
+  const { generation, journalBytes } = store.stats
+  let replaced = 0
+  for (let step = 2 * STEPS; store.stats.generation === generation; step++) {
+    const nowMs = NOW_MS + step * 10_000
+    for (let i = 0; i < BATCH; i++) putPod(store, replaced++ % pods, step, nowMs)
+    store.sweep(nowMs)
+    const ms = cpuOf(() => store.publish(nowMs))
+    if (store.stats.generation !== generation)
+      say(
+        `  move           ${ms.toFixed(0)} ms after ${replaced} more were replaced; journal ${(journalBytes / MIB).toFixed(1)} MiB before those, ${(store.stats.journalBytes / MIB).toFixed(1)} now`,
+      )
+  }
 }
 
 /** Replaces pods at their addresses, 100 a second of simulated time, and asks the readers for their version each time. */
