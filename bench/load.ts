@@ -1,6 +1,7 @@
 /**
  * Sends access logs as fast as the daemon takes them, or at a rate, over any number of connections:
- * `node bench/load.ts --endpoint 127.0.0.1:19001 --connections 10 --rate 0 --seconds 10 [--tuples 100] [--messages 400] [--addresses-only]`.
+ * `node bench/load.ts --endpoint 127.0.0.1:19001 --connections 10 --rate 0 --seconds 10 [--tuples 100] [--messages 400] [--addresses-only]
+ * [--end-seconds N]`.
  * Ends every stream cleanly and prints one line of JSON with what was sent. `--rate` is entries per second over all
  * connections, 0 for no limit.
  */
@@ -37,6 +38,7 @@ const { values } = parseArgs({
     messages: { type: 'string', default: '400' },
     workloads: { type: 'string', default: String(WORKLOADS) },
     'addresses-only': { type: 'boolean', default: false },
+    'end-seconds': { type: 'string' },
   },
 })
 
@@ -44,7 +46,9 @@ console.log(JSON.stringify(await sendLoad()))
 
 async function sendLoad(): Promise<LoadReport> {
   const [host = '127.0.0.1', port = '19001'] = values.endpoint.split(/:(?=\d+$)/)
-  const wire = entryMessages({ messages: Number(values.messages), tuples: Number(values.tuples), hasAddressesOnly: values['addresses-only'] }).map(wireMessage)
+  const endSeconds = values['end-seconds']
+  const shape = { messages: Number(values.messages), tuples: Number(values.tuples), hasAddressesOnly: values['addresses-only'] }
+  const wire = entryMessages(endSeconds === undefined ? shape : { ...shape, endSeconds: Number(endSeconds) }).map(wireMessage)
   const connections = await Promise.all(Array.from({ length: Number(values.connections) }, () => LoadConnection.open(host, Number(port))))
   for (const [at, connection] of connections.entries()) await sendOne(connection, wireMessage(identifierMessage(`client-${at % Number(values.workloads)}`)))
   const cpu = process.cpuUsage()

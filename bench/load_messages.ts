@@ -10,6 +10,8 @@ export interface LoadShape {
   readonly tuples: number
   /** Entries that do not name the called workload; its address is one of ten that belong to the service. Default false. */
   readonly hasAddressesOnly?: boolean
+  /** Seconds since the epoch at which the last entries began; the others began within the thousand seconds before. Default some day of 2026. */
+  readonly endSeconds?: number
 }
 
 /** The first message of a stream: who is sending, with metadata as Istio sets it, and no entries. */
@@ -51,12 +53,21 @@ const OUTCOMES = [
   { code: 503, flag: 7, details: 'upstream_reset_before_response_started{connection_termination}' },
 ] as const
 
-function entry(writer: ProtobufWriter, n: number, { tuples, hasAddressesOnly = false }: LoadShape): void {
+function entry(writer: ProtobufWriter, n: number, { tuples, hasAddressesOnly = false, endSeconds = 1_795_001_000 }: LoadShape): void {
   const tuple = n % tuples
   const service = `service-${tuple >> 2}`
   const outcome = OUTCOMES[tuple & 3] ?? OUTCOMES[0]
   const id = `${hex(n, 8)}-${hex(n * 7, 4)}-4${hex(n * 13, 3)}-9${hex(n * 29, 3)}-${hex(n * 31, 12)}`
-  writer.message(1, () => commonProperties(writer, { n, service, id, outcome, pod: hasAddressesOnly ? podOf(tuple >> 2, n) : undefined }))
+  writer.message(1, () =>
+    commonProperties(writer, {
+      n,
+      service,
+      id,
+      outcome,
+      pod: hasAddressesOnly ? podOf(tuple >> 2, n) : undefined,
+      startSeconds: endSeconds - 1000 + (n % 1000),
+    }),
+  )
   writer.varint(2, 2)
   writer.message(3, () => {
     writer
@@ -88,12 +99,13 @@ interface EntryFacts {
   readonly outcome: (typeof OUTCOMES)[number]
   /** The called address, which then is all that the entry says of the called workload. */
   readonly pod: string | undefined
+  readonly startSeconds: number
 }
 
-function commonProperties(writer: ProtobufWriter, { n, service, id, outcome, pod }: EntryFacts): void {
+function commonProperties(writer: ProtobufWriter, { n, service, id, outcome, pod, startSeconds }: EntryFacts): void {
   address(writer, 2, '10.0.0.1', 40_000 + (n % 20_000))
   address(writer, 3, `10.96.0.${n & 63}`, 9080)
-  writer.message(5, () => writer.varint(1, 1_795_000_000 + (n % 1000)).varint(2, (n * 1_000_003) % 1_000_000_000))
+  writer.message(5, () => writer.varint(1, startSeconds).varint(2, (n * 1_000_003) % 1_000_000_000))
   for (let time = 6; time <= 12; time++) duration(writer, time, 100_000 * time + (n % 977) * 1000)
   address(writer, 13, pod ?? `10.0.${(n >> 4) & 7}.${n & 255}`, 9080)
   address(writer, 14, '10.0.0.1', 50_000 + (n % 10_000))
