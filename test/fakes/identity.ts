@@ -35,23 +35,23 @@ export class FakeIdentityIndex implements IdentityIndex {
   }
 
   podByUid(uid: string): Pod | undefined {
-    return this.#last<Pod>((o) => o.kind === 'pod' && o.uid === uid)
+    return this.#last((o): o is Pod => o.kind === 'pod' && o.uid === uid)
   }
 
   podByContainer(id: string): Pod | undefined {
-    return this.#last<Pod>((o) => o.kind === 'pod' && o.containers.some((container) => container.id.startsWith(id)))
+    return this.#last((o): o is Pod => o.kind === 'pod' && o.containers.some((container) => container.id.startsWith(id)))
   }
 
   podByName(namespace: string, name: string): Pod | undefined {
-    return this.#last<Pod>((o) => o.kind === 'pod' && o.namespace === namespace && o.name === name)
+    return this.#last((o): o is Pod => o.kind === 'pod' && o.namespace === namespace && o.name === name)
   }
 
   serviceByHost(host: string): Service | undefined {
-    return this.#last<Service>((o) => o.kind === 'service' && o.hosts.includes(host))
+    return this.#last((o): o is Service => o.kind === 'service' && o.hosts.includes(host))
   }
 
   service(namespace: string, name: string): Service | undefined {
-    return this.#last<Service>((o) => o.kind === 'service' && o.namespace === namespace && o.name === name)
+    return this.#last((o): o is Service => o.kind === 'service' && o.namespace === namespace && o.name === name)
   }
 
   servicesOf(ip: string, port: number): readonly Service[] {
@@ -61,11 +61,11 @@ export class FakeIdentityIndex implements IdentityIndex {
   }
 
   node(name: string): KubeNode | undefined {
-    return this.#last<KubeNode>((o) => o.kind === 'node' && o.name === name)
+    return this.#last((o): o is KubeNode => o.kind === 'node' && o.name === name)
   }
 
   namespace(name: string): Namespace | undefined {
-    return this.#last<Namespace>((o) => o.kind === 'namespace' && o.name === name)
+    return this.#last((o): o is Namespace => o.kind === 'namespace' && o.name === name)
   }
 
   #find<T extends IdentityObject>(timeMs: number, matches: (object: IdentityObject) => boolean): Found<T> | undefined {
@@ -73,7 +73,7 @@ export class FakeIdentityIndex implements IdentityIndex {
     return claim === undefined ? undefined : { value: claim.object as T, fromMs: claim.fromMs, untilMs: claim.untilMs }
   }
 
-  #last<T extends IdentityObject>(matches: (object: IdentityObject) => boolean): T | undefined {
-    return this.#claims.findLast(({ object }) => matches(object))?.object as T | undefined
+  #last<T extends IdentityObject>(matches: (object: IdentityObject) => object is T): T | undefined {
+    return this.#claims.map(({ object }) => object).findLast(matches)
   }
 }
