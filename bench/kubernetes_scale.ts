@@ -118,7 +118,8 @@ async function measureList(): Promise<void> {
 
 async function measureChurn(perSecond: number, seconds: number): Promise<void> {
   await takeDelays()
-  const cpu = daemon.cpuSeconds()
+  daemon.takePeakRssMib()
+  const before = { cpu: daemon.cpuSeconds(), rss: daemon.rssMib() }
   const lags: number[] = []
   const lookUps: Promise<void>[] = []
   const take = (message: FromApi): void => {
@@ -129,7 +130,7 @@ async function measureChurn(perSecond: number, seconds: number): Promise<void> {
   const { pods, events, bytes } = await told(api.child, 'churned')
   api.child.off('message', take)
   await Promise.all(lookUps)
-  const used = daemon.cpuSeconds() - cpu
+  const used = daemon.cpuSeconds() - before.cpu
   lags.sort((a, b) => a - b)
   const at = (share: number): string => (lags[Math.min(lags.length - 1, Math.floor(lags.length * share))] ?? Number.NaN).toFixed(0)
   console.log(
@@ -137,7 +138,7 @@ async function measureChurn(perSecond: number, seconds: number): Promise<void> {
   )
   console.log(`  from event to look-up: median ${at(0.5)} ms, 99 % ${at(0.99)} ms, longest ${at(1)} ms (${lags.length} looked at)`)
   console.log(`  loops late by at most: ${await takeDelays()}`)
-  console.log(`  RSS ${mib(daemon.rssMib())}, peak ${mib(daemon.takePeakRssMib())}`)
+  console.log(`  RSS before ${mib(before.rss)}, peak ${mib(daemon.takePeakRssMib())}, at the end ${mib(daemon.rssMib())}`)
 }
 
 /** When the daemon first finds the pod at its address, and has told the components that remember answers. */
@@ -162,24 +163,26 @@ async function explain(query: string): Promise<Explained> {
   return (await daemon.explain(query)) as Explained
 }
 
-/** Loads both daemons in turn; what counts is the CPU time of the whole process. */
+/** Loads both daemons in turn, each as often first; what counts is the CPU time of the whole process. */
 async function compareLoad(name: string, options: readonly string[]): Promise<void> {
-  const runs: { without: number; with: number }[] = []
+  const seconds = Number(values.seconds)
   const named = await namedByIndex()
-  await measureLoad(plain, options, 1)
-  await measureLoad(daemon, options, 1)
-  for (let run = 0; run < Number(values.runs); run++) {
-    const without = await measureLoad(plain, options, Number(values.seconds))
-    runs.push({ without, with: await measureLoad(daemon, options, Number(values.seconds)) })
+  const rates: Record<'without' | 'with', number[]> = { without: [], with: [] }
+  // The first runs fill caches and let the compiler see the work.
+  for (let run = -1; run < Number(values.runs); run++) {
+    const turns = [
+      { key: 'without', target: plain },
+      { key: 'with', target: daemon },
+    ] as const
+    for (const { key, target } of run % 2 === 0 ? turns : turns.toReversed()) {
+      const rate = await measureLoad(target, options, seconds)
+      if (run >= 0) rates[key].push(rate)
+    }
   }
-  const of = (key: 'with' | 'without'): { median: number; best: number } => {
-    const sorted = runs.map((run) => run[key]).sort((a, b) => a - b)
-    return { median: sorted[sorted.length >> 1] as number, best: sorted.at(-1) as number }
-  }
-  const [without, enriched] = [of('without'), of('with')]
-  const percent = (one: number, other: number): string => `${((one / other) * 100).toFixed(0)} %`
+  const pairs = rates.with.map((rate, run) => rate / (rates.without[run] ?? Number.NaN))
+  const best = Math.max(...rates.with) / Math.max(...rates.without)
   console.log(
-    `access logs, ${name}: ${kilo(without.median)} per CPU second without, ${kilo(enriched.median)} with enrichment: ${percent(enriched.median, without.median)} (best runs ${kilo(without.best)}, ${kilo(enriched.best)}: ${percent(enriched.best, without.best)}); ${(await namedByIndex()) - named} entries named by the index alone`,
+    `access logs, ${name}: ${kilo(median(rates.without))} per CPU second without, ${kilo(median(rates.with))} with enrichment: median of pairs ${percent(median(pairs))}, best runs ${percent(best)}; ${(await namedByIndex()) - named} entries named by the index alone`,
   )
 }
 
@@ -239,6 +242,14 @@ async function until(msMax: number, what: string, isSo: () => Promise<boolean>, 
     if (performance.now() > deadline) throw new Error(`waited ${msMax} ms for ${what}`)
     await pause(lookMs)
   }
+}
+
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(0)} %`
 }
 
 function mib(value: number): string {
