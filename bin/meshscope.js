@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 
 const NODE_MAJOR = 24
 const here = dirname(fileURLToPath(import.meta.url))
@@ -51,6 +52,9 @@ if (program === undefined) {
   process.exitCode = 1
 } else if (node === process.execPath) {
   process.argv[1] = program
+  // Node.js takes the types out of source by a WebAssembly module, and V8 13.6 can crash (TierUpWasmToJSWrapper) when several
+  // threads have it compile the module's calls into JavaScript anew. What is built needs no such module.
+  if (program.endsWith('.ts')) setFlagsFromString('--wasm-wrapper-tiering-budget=2000000000')
   await import(pathToFileURL(program).href)
 } else {
   runWith(node, program)
