@@ -70,16 +70,12 @@ export interface StreamOrigin {
 /** Rows at first: the entries of a common message (16 KiB). All are cleared for every message, so more of them cost time. */
 const CAPACITY = 32
 
-/** A cell of an address column that nobody has read yet holds where the text stands: `~(offset << 7 | length)`. */
-const ADDRESS_LENGTH_BITS = 7
-const ADDRESS_LENGTH_MAX = 127
-/** Greatest offset in a message at which `unreadAddress` can point. */
-export const ADDRESS_OFFSET_MAX = (1 << (31 - ADDRESS_LENGTH_BITS)) - 1
-
-/** The cell of an address column for a text of 1 to 127 bytes that nobody has read yet. */
-export function unreadAddress(at: number, length: number): number {
-  return ~((at << ADDRESS_LENGTH_BITS) | length)
-}
+/**
+ * A cell of an address column that nobody has read yet may hold where the text of 1 to 127 bytes stands in the message:
+ * `~(offset << ADDRESS_LENGTH_BITS | length)`, which is negative for offsets below 2^24.
+ */
+export const ADDRESS_LENGTH_BITS = 7
+const ADDRESS_LENGTH_MAX = (1 << ADDRESS_LENGTH_BITS) - 1
 
 /** Columns in which NaN means "absent". */
 const NAN_COLUMNS = ['lastDownstreamTx', 'duration', 'downstreamWireSent', 'downstreamWireReceived'] as const
@@ -232,9 +228,10 @@ export class AccessLogs {
   #message: Uint8Array = new Uint8Array(0)
   #view: DataView | undefined
 
-  constructor(strings: ByteInterner) {
+  /** The columns lie in `place`, in multiples of eight bytes, until they grow; else in memory of their own. */
+  constructor(strings: ByteInterner, place?: { readonly buffer: ArrayBuffer; readonly at: number }) {
     this.strings = strings
-    this.#layOut(CAPACITY)
+    this.#layOut(CAPACITY, place)
     this.clear()
   }
 
@@ -275,7 +272,7 @@ export class AccessLogs {
    * Moves all columns into one block of memory, those of one starting value side by side: clearing seventy columns one
    * by one would cost a tenth of the decoding.
    */
-  #layOut(capacity: number): void {
+  #layOut(capacity: number, place?: { readonly buffer: ArrayBuffer; readonly at: number }): void {
     const columns = this as unknown as Record<string, Int32Array>
     const names = Object.keys(columns).filter((name) => ArrayBuffer.isView(columns[name]))
     const absent: readonly string[] = NAN_COLUMNS
@@ -284,8 +281,9 @@ export class AccessLogs {
     names.sort((a, b) => rank(a) - rank(b))
     let size = 0
     for (const name of names) size += (columns[name] as Int32Array).BYTES_PER_ELEMENT * capacity
-    const buffer = new ArrayBuffer(size)
-    let at = 0
+    const buffer = place?.buffer ?? new ArrayBuffer(size)
+    const start = place?.at ?? 0
+    let at = start
     for (const name of names) {
       const old = columns[name] as Int32Array
       const column = new (old.constructor as new (buffer: ArrayBuffer, at: number, length: number) => Int32Array)(buffer, at, capacity)
@@ -294,9 +292,9 @@ export class AccessLogs {
       at += column.byteLength
     }
     this.#memory = {
-      bytes: new Uint8Array(buffer),
-      absent: new Float64Array(buffer, 0, absent.length * capacity),
-      minusOne: new Float64Array(buffer, absent.length * capacity * 8, minusOne.length * capacity),
+      bytes: new Uint8Array(buffer, start, size),
+      absent: new Float64Array(buffer, start, absent.length * capacity),
+      minusOne: new Float64Array(buffer, start + absent.length * capacity * 8, minusOne.length * capacity),
       columns: names.map((name) => columns[name] as Int32Array),
     }
     this.capacity = capacity

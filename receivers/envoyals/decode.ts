@@ -1,8 +1,9 @@
 import type { ByteInterner } from '../../lib/intern.ts'
 import { shortVarint, skipValue, varintEnd } from '../../lib/protobuf/wire.ts'
-import { AccessLogs, EntryKind } from '../../model/access_logs.ts'
+import { type AccessLogs, EntryKind } from '../../model/access_logs.ts'
 import { decodeEntry } from './decode_entry.ts'
 import { DecodeState } from './decode_state.ts'
+import { StraightDecoder } from './straight/straight_decoder.ts'
 
 /** Tags of `StreamAccessLogsMessage` and of the lists of entries in it. */
 const IDENTIFIER = 10
@@ -40,8 +41,12 @@ export class AccessLogDecoder {
   #listEnd = 0
   #kind = 0
 
+  readonly #straight: StraightDecoder
+  #isStraight = false
+
   constructor(strings: ByteInterner) {
-    this.logs = new AccessLogs(strings)
+    this.#straight = new StraightDecoder(strings)
+    this.logs = this.#straight.logs
     this.#state = new DecodeState(this.logs)
   }
 
@@ -59,7 +64,9 @@ export class AccessLogDecoder {
     this.malformed = 0
     this.isFramed = true
     this.identifier = findIdentifier(message)
-    this.#state.beginMessage(message)
+    this.#state.invalidUtf8 = 0
+    this.logs.message = message
+    this.#isStraight = this.#straight.begin(message)
   }
 
   /** Fills the columns with the next entries; false when there are none left. */
@@ -67,56 +74,56 @@ export class AccessLogDecoder {
     const { logs } = this
     logs.clear()
     let rows = 0
-    while (rows < logs.capacity && this.#findEntry()) {
-      const start = this.#at
-      const end = this.#entryEnd
-      this.#at = end
-      this.#state.beginRow(rows)
-      if (decodeEntry(this.#state, this.#kind, start, end)) rows++
-      else {
-        this.malformed++
-        logs.clearRow(rows)
+    while (rows < logs.capacity && this.#findList()) {
+      if (this.#isStraight) {
+        rows = this.#straight.run(this.#at, this.#listEnd, rows, this.#kind)
+        this.#at = this.#straight.position
       }
+      if (rows < logs.capacity && this.#at < this.#listEnd) rows = this.#decodeNext(rows)
     }
     logs.length = rows
     return rows > 0
   }
 
-  #entryEnd = 0
-
-  /** Moves to the next `log_entry`, in this list or the next one; false at the end of the message. */
-  #findEntry(): boolean {
+  /** Moves into the next list of entries, unless there is one to go on with; false at the end of the message. */
+  #findList(): boolean {
     const b = this.#bytes
-    for (;;) {
-      const inList = this.#at < this.#listEnd
-      // What Envoy writes: one list with entries from 128 to 16383 bytes.
-      if (inList && this.#at + 3 <= this.#listEnd && b[this.#at] === LOG_ENTRY) {
-        const low = b[this.#at + 1] as number
-        const high = b[this.#at + 2] as number
-        const next = this.#at + 3 + ((low & 127) | (high << 7))
-        if (low > 127 && high < 128 && next <= this.#listEnd) {
-          this.#at += 3
-          this.#entryEnd = next
-          return true
-        }
-      }
-      const end = inList ? this.#listEnd : this.#end
-      if (this.#at >= end) return false
-      const tag = shortVarint(b, this.#at, end)
-      const value = tag < 0 ? -1 : varintEnd(b, this.#at, end)
-      const next = value < 0 ? -1 : skipValue(b, value, end, tag)
-      if (next < 0) return this.#breakOff(inList)
-      if (inList && tag === LOG_ENTRY) {
-        this.#at = varintEnd(b, value, end)
-        this.#entryEnd = next
-        return true
-      }
-      if (!inList && (tag === HTTP_LOGS || tag === TCP_LOGS)) {
+    while (this.#at >= this.#listEnd) {
+      if (this.#at >= this.#end) return false
+      const tag = shortVarint(b, this.#at, this.#end)
+      const value = tag < 0 ? -1 : varintEnd(b, this.#at, this.#end)
+      const next = value < 0 ? -1 : skipValue(b, value, this.#end, tag)
+      if (next < 0) return this.#breakOff(false)
+      this.#at = next
+      if (tag === HTTP_LOGS || tag === TCP_LOGS) {
         this.#kind = tag === HTTP_LOGS ? EntryKind.http : EntryKind.tcp
-        this.#at = varintEnd(b, value, end)
+        this.#at = varintEnd(b, value, this.#end)
         this.#listEnd = next
-      } else this.#at = next
+      }
     }
+    return true
+  }
+
+  /** Decodes one entry of any form, or passes what is no entry; returns how many rows there are then. */
+  #decodeNext(row: number): number {
+    const b = this.#bytes
+    const end = this.#listEnd
+    const tag = shortVarint(b, this.#at, end)
+    const value = tag < 0 ? -1 : varintEnd(b, this.#at, end)
+    const next = value < 0 ? -1 : skipValue(b, value, end, tag)
+    if (next < 0) {
+      this.#breakOff(true)
+      return row
+    }
+    this.#at = next
+    if (tag !== LOG_ENTRY) return row
+    if (this.#state.bytes !== b) this.#state.beginMessage(b)
+    this.logs.clearRow(row)
+    this.#state.beginRow(row)
+    if (decodeEntry(this.#state, this.#kind, varintEnd(b, value, end), next)) return row + 1
+    this.malformed++
+    this.logs.clearRow(row)
+    return row
   }
 
   #breakOff(inList: boolean): false {

@@ -1,16 +1,17 @@
 import { shortVarint, skipValue, varintEnd, varintLow, varintUnsigned } from '../../lib/protobuf/wire.ts'
 import { type AccessLogs, EntryKind, LogType } from '../../model/access_logs.ts'
-import { expectedCommon } from './decode_expected.ts'
 import { decodeRequest, decodeResponse } from './decode_http.ts'
 import { decodeCustomTag, decodeFilterState } from './decode_maps.ts'
 import { decodeAddress, decodeDuration, decodeFlags, decodeStartTime, decodeTls } from './decode_parts.ts'
-import { type DecodeState, enumByte, Field, saturate } from './decode_state.ts'
+import { type DecodeState, enumByte, saturate } from './decode_state.ts'
 
 /**
  * Decodes one `HTTPAccessLogEntry` or `TCPAccessLogEntry` (envoy.data.accesslog.v3 and v2, whose numbers are the same)
  * into row `s.row` of the columns, which must be clear. False when the entry is malformed; the row is garbage then.
  *
- * Messages without a column (metadata, session ids …) are skipped without a look inside.
+ * This is the general way: fields in any order and form, merged as protobuf does. The entries of a real Envoy hardly ever
+ * need it (`straight/`), so it is written to be read. Messages without a column (metadata, session ids …) are skipped
+ * without a look inside.
  */
 export function decodeEntry(s: DecodeState, kind: number, start: number, end: number): boolean {
   const { bytes: b, logs, row } = s
@@ -18,37 +19,14 @@ export function decodeEntry(s: DecodeState, kind: number, start: number, end: nu
   logs.entryAt[row] = start
   logs.entryEnd[row] = end
   for (let p = start; p < end; ) {
-    let tag = b[p++] as number
-    if (tag > 127) {
-      tag = shortVarint(b, p - 1, end)
-      if (tag < 0) return false
-      p = varintEnd(b, p - 1, end)
-    }
-    if ((tag & 7) !== 2) {
-      const next = skipValue(b, p, end, tag)
-      if (next < 0) return false
-      if (tag === 16 && kind === EntryKind.http) logs.protocolVersion[row] = enumByte(varintLow(b, p))
-      p = next
-      continue
-    }
-    let size = p < end ? (b[p++] as number) : -1
-    if (size > 127) {
-      const high = p < end ? (b[p++] as number) : 128
-      if (high < 128) size = (size & 127) | (high << 7)
-      else {
-        size = shortVarint(b, p - 2, end)
-        p = varintEnd(b, p - 2, end)
-      }
-    }
-    const next = p + size
-    if (size < 0 || next > end || tag < 8) return false
-    if (tag === 10) {
-      if (!decodeCommon(s, p, next)) return false
-    } else if (kind === EntryKind.tcp) {
-      if (tag === 18 && !decodeConnection(s, p, next)) return false
-    } else if (tag === 26) {
-      if (!decodeRequest(s, p, next)) return false
-    } else if (tag === 34 && !decodeResponse(s, p, next)) return false
+    const tag = shortVarint(b, p, end)
+    if (tag < 0) return false
+    p = varintEnd(b, p, end)
+    const next = skipValue(b, p, end, tag)
+    if (next < 0) return false
+    if ((tag & 7) === 2) {
+      if (!decodeMessage(s, tag >>> 3, varintEnd(b, p, end), next)) return false
+    } else if (tag === 16 && kind === EntryKind.http) logs.protocolVersion[row] = enumByte(varintLow(b, p))
     p = next
   }
   const type = logs.logType[row] as number
@@ -61,66 +39,36 @@ export function decodeEntry(s: DecodeState, kind: number, start: number, end: nu
   return true
 }
 
-/** `AccessLogCommon`: most of what is known of an entry, and most of the time. */
+/** The messages that an entry consists of. */
+function decodeMessage(s: DecodeState, field: number, start: number, end: number): boolean {
+  const isHttp = s.logs.kind[s.row] === EntryKind.http
+  if (field === 1) return decodeCommon(s, start, end)
+  if (field === 2 && !isHttp) return decodeConnection(s, start, end)
+  if (field === 3 && isHttp) return decodeRequest(s, start, end)
+  return field === 4 && isHttp ? decodeResponse(s, start, end) : true
+}
+
+/** `AccessLogCommon`: most of what is known of an entry. */
 function decodeCommon(s: DecodeState, start: number, end: number): boolean {
   const { bytes: b, logs } = s
-  // What a second one says is merged into what the first one said.
-  const stopped = s.isNew ? expectedCommon(s, start, end) : start
-  s.isNew = false
-  if (stopped < 0) return false
-  for (let p = stopped; p < end; ) {
-    let tag = b[p++] as number
-    if (tag > 127) {
-      const high = p < end ? (b[p++] as number) : 128
-      if (high < 128) tag = (tag & 127) | (high << 7)
-      else {
-        tag = shortVarint(b, p - 2, end)
-        if (tag < 0) return false
-        p = varintEnd(b, p - 2, end)
-      }
-    }
+  for (let p = start; p < end; ) {
+    const tag = shortVarint(b, p, end)
+    if (tag < 0) return false
+    p = varintEnd(b, p, end)
+    const next = skipValue(b, p, end, tag)
+    if (next < 0) return false
     if ((tag & 7) === 2) {
-      let size = p < end ? (b[p++] as number) : -1
-      if (size > 127) {
-        const high = p < end ? (b[p++] as number) : 128
-        if (high < 128) size = (size & 127) | (high << 7)
-        else {
-          size = shortVarint(b, p - 2, end)
-          p = varintEnd(b, p - 2, end)
-        }
-      }
-      const next = p + size
-      if (size < 0 || next > end || !decodeCommonField(s, tag >>> 3, p, next)) return false
-      p = next
-    } else if ((tag & 7) === 0) {
-      const from = p
-      let value = 0
-      let byte = 128
-      for (let shift = 0; byte > 127 && p < end && shift < 28; shift += 7) {
-        byte = b[p++] as number
-        value |= (byte & 127) << shift
-      }
-      if (byte < 128) decodeCommonNumber(logs, s.row, tag >>> 3, value, value)
-      else {
-        p = varintEnd(b, from, end)
-        if (p < 0) return false
-        decodeCommonNumber(logs, s.row, tag >>> 3, varintUnsigned(b, from), varintLow(b, from))
-      }
-      if (tag < 8) return false
-    } else {
-      p = skipValue(b, p, end, tag)
-      if (p < 0) return false
-    }
+      if (!decodeCommonField(s, tag >>> 3, varintEnd(b, p, end), next)) return false
+    } else if ((tag & 7) === 0) decodeCommonNumber(logs, s.row, tag >>> 3, varintUnsigned(b, p), varintLow(b, p))
+    p = next
   }
   return true
 }
 
-/** The length-delimited fields of `AccessLogCommon`. A switch over small numbers becomes a jump table. */
+/** The length-delimited fields of `AccessLogCommon`. */
 function decodeCommonField(s: DecodeState, field: number, p: number, next: number): boolean {
   const { logs } = s
   switch (field) {
-    case 0:
-      return false
     case 2:
       return decodeAddress(s, p, next, logs.downstreamRemote, logs.downstreamRemotePort, logs.downstreamRemoteKind)
     case 3:
@@ -134,15 +82,15 @@ function decodeCommonField(s: DecodeState, field: number, p: number, next: numbe
     case 13:
       return decodeAddress(s, p, next, logs.upstreamRemote, logs.upstreamRemotePort, logs.upstreamRemoteKind)
     case 15:
-      logs.upstreamCluster[s.row] = s.intern(Field.upstreamCluster, p, next)
+      logs.upstreamCluster[s.row] = s.intern(p, next)
       return true
     case 16:
       return decodeFlags(s, p, next)
     case 18:
-      logs.upstreamFailure[s.row] = logs.strings.intern(s.bytes, s.view, p, next)
+      logs.upstreamFailure[s.row] = s.intern(p, next)
       return true
     case 19:
-      logs.routeName[s.row] = s.intern(Field.routeName, p, next)
+      logs.routeName[s.row] = s.intern(p, next)
       return true
     case 20:
       return decodeAddress(s, p, next, logs.directRemote, logs.directRemotePort, logs.directRemoteKind)
@@ -157,7 +105,7 @@ function decodeCommonField(s: DecodeState, field: number, p: number, next: numbe
       logs.streamIdLength[s.row] = next - p
       return true
     case 28:
-      logs.downstreamFailure[s.row] = logs.strings.intern(s.bytes, s.view, p, next)
+      logs.downstreamFailure[s.row] = s.intern(p, next)
       return true
     default:
       return true

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { shortVarint, skipValue, varintEnd, varintUnsigned } from '../../lib/protobuf/wire.ts'
 import { TraceForm } from '../../model/access_logs.ts'
-import { type DecodeState, Field } from './decode_state.ts'
+import type { DecodeState } from './decode_state.ts'
 import { hasHighBit, isKeyAt, keyBytes } from './match.ts'
 
 /** The maps of an entry: only the keys that have a column are looked at, by their bytes; no string is made. */
@@ -41,10 +41,10 @@ export function decodeFilterState(s: DecodeState, start: number, end: number): b
       if (isKeyAt(b, s.view, at, WASM_DOWNSTREAM_PEER)) downstreamPeer(s, 1)
       break
     case 23:
-      if (isKeyAt(b, s.view, at, PEER_PRINCIPAL)) s.logs.peerPrincipal[s.row] = s.logs.strings.intern(b, s.view, s.valueAt, s.valueEnd)
+      if (isKeyAt(b, s.view, at, PEER_PRINCIPAL)) s.logs.peerPrincipal[s.row] = s.intern(s.valueAt, s.valueEnd)
       break
     case 24:
-      if (isKeyAt(b, s.view, at, LOCAL_PRINCIPAL)) s.logs.localPrincipal[s.row] = s.logs.strings.intern(b, s.view, s.valueAt, s.valueEnd)
+      if (isKeyAt(b, s.view, at, LOCAL_PRINCIPAL)) s.logs.localPrincipal[s.row] = s.intern(s.valueAt, s.valueEnd)
       break
     case 29:
       if (isKeyAt(b, s.view, at, GRPC_STATS)) return grpcStats(s, s.valueAt, s.valueEnd)
@@ -57,13 +57,13 @@ export function decodeFilterState(s: DecodeState, start: number, end: number): b
 function upstreamPeer(s: DecodeState, rank: number): void {
   if (rank < s.upstreamPeerRank || s.valueAt === s.valueEnd) return
   s.upstreamPeerRank = rank
-  s.logs.upstreamPeer[s.row] = s.intern(Field.upstreamPeer, s.valueAt, s.valueEnd)
+  s.logs.upstreamPeer[s.row] = s.intern(s.valueAt, s.valueEnd)
 }
 
 function downstreamPeer(s: DecodeState, rank: number): void {
   if (rank < s.downstreamPeerRank || s.valueAt === s.valueEnd) return
   s.downstreamPeerRank = rank
-  s.logs.downstreamPeer[s.row] = s.intern(Field.downstreamPeer, s.valueAt, s.valueEnd)
+  s.logs.downstreamPeer[s.row] = s.intern(s.valueAt, s.valueEnd)
 }
 
 /** Any{2 value: grpc_stats FilterObject{1 request_message_count, 2 response_message_count}}; false when the Any is malformed. */
@@ -120,10 +120,10 @@ export function decodeCustomTag(s: DecodeState, start: number, end: number): boo
       if (isKeyAt(b, s.view, at, TAG_TRACE_ID)) traceId(s, TraceForm.tag, 4)
       break
     case 16:
-      if (isKeyAt(b, s.view, at, TAG_UPSTREAM_CLUSTER)) s.logs.tagUpstreamCluster[s.row] = s.logs.strings.intern(b, s.view, s.valueAt, s.valueEnd)
+      if (isKeyAt(b, s.view, at, TAG_UPSTREAM_CLUSTER)) s.logs.tagUpstreamCluster[s.row] = s.intern(s.valueAt, s.valueEnd)
       break
     case 18:
-      if (isKeyAt(b, s.view, at, TAG_UPSTREAM_PRINCIPAL)) s.logs.tagUpstreamPrincipal[s.row] = s.logs.strings.intern(b, s.view, s.valueAt, s.valueEnd)
+      if (isKeyAt(b, s.view, at, TAG_UPSTREAM_PRINCIPAL)) s.logs.tagUpstreamPrincipal[s.row] = s.intern(s.valueAt, s.valueEnd)
       break
     default:
   }

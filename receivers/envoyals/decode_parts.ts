@@ -1,39 +1,11 @@
 import { shortVarint, skipValue, varintEnd, varintIsSet, varintLow, varintSigned } from '../../lib/protobuf/wire.ts'
-import { ADDRESS_OFFSET_MAX, AddressKind, unreadAddress } from '../../model/access_logs.ts'
-import { type DecodeState, enumByte, Field, saturate } from './decode_state.ts'
+import { AddressKind } from '../../model/access_logs.ts'
+import { type DecodeState, enumByte, saturate } from './decode_state.ts'
 
 /** The small messages inside AccessLogCommon. Field numbers: envoy.config.core.v3.Address, google.protobuf, TLSProperties, ResponseFlags. */
 
 /** `core.Address` into three columns; of several members of its oneof the last wins. False when malformed. */
 export function decodeAddress(s: DecodeState, start: number, end: number, text: Int32Array, port: Int32Array, kind: Uint8Array): boolean {
-  const b = s.bytes
-  // The one form Envoy writes for TCP: socket_address{address, port_value}, each with a length of one byte.
-  const textAt = start + 4
-  if (end - start > 7 && end - start < 130 && b[start] === 10 && b[start + 1] === end - start - 2 && b[start + 2] === 18) {
-    const textEnd = textAt + (b[start + 3] as number)
-    if (textEnd + 1 < end && b[textEnd] === 24 && kind[s.row] === 0) {
-      let p = textEnd + 1
-      let value = 0
-      let byte = 128
-      for (let shift = 0; byte > 127 && p < end && shift < 28; shift += 7) {
-        byte = b[p++] as number
-        value |= (byte & 127) << shift
-      }
-      if (p === end && byte < 128) {
-        const row = s.row
-        kind[row] = AddressKind.socket
-        // The length is below 128 here.
-        text[row] =
-          textAt > ADDRESS_OFFSET_MAX || textAt === textEnd ? s.logs.strings.intern(b, s.view, textAt, textEnd) : unreadAddress(textAt, textEnd - textAt)
-        port[row] = value
-        return true
-      }
-    }
-  }
-  return decodeAnyAddress(s, start, end, text, port, kind)
-}
-
-function decodeAnyAddress(s: DecodeState, start: number, end: number, text: Int32Array, port: Int32Array, kind: Uint8Array): boolean {
   const b = s.bytes
   const row = s.row
   for (let p = start; p < end; ) {
@@ -66,7 +38,7 @@ function socketAddress(s: DecodeState, start: number, end: number, text: Int32Ar
     p = varintEnd(b, p, end)
     const next = skipValue(b, p, end, tag)
     if (next < 0) return false
-    if (tag === 18) text[s.row] = s.logs.strings.intern(b, s.view, varintEnd(b, p, end), next)
+    if (tag === 18) text[s.row] = s.intern(varintEnd(b, p, end), next)
     else if (tag === 24) port[s.row] = saturate(varintLow(b, p))
     else if (tag === 34) port[s.row] = 0
     p = next
@@ -84,7 +56,7 @@ function namedAddress(s: DecodeState, start: number, end: number, member: number
     p = varintEnd(b, p, end)
     const next = skipValue(b, p, end, tag)
     if (next < 0) return false
-    if (tag === wanted) text[s.row] = s.logs.strings.intern(b, s.view, varintEnd(b, p, end), next)
+    if (tag === wanted) text[s.row] = s.intern(varintEnd(b, p, end), next)
     p = next
   }
   return true
@@ -93,27 +65,7 @@ function namedAddress(s: DecodeState, start: number, end: number, member: number
 /** A `google.protobuf.Duration` in nanoseconds, merged into what the column holds (NaN = nothing); false when malformed. */
 export function decodeDuration(s: DecodeState, start: number, end: number, column: Float64Array): boolean {
   const b = s.bytes
-  // Below a second only the nanoseconds are there, in one to five bytes.
-  if (end - start > 1 && b[start] === 16 && Number.isNaN(column[s.row])) {
-    let nanos = 0
-    let scale = 1
-    let p = start + 1
-    let byte = 128
-    while (byte > 127 && p < end && scale < 0x10000000) {
-      byte = b[p++] as number
-      nanos += (byte & 127) * scale
-      scale *= 128
-    }
-    if (p === end && byte < 128) {
-      column[s.row] = nanos
-      return true
-    }
-  }
-  return decodeAnyDuration(b, start, end, s.row, column)
-}
-
-function decodeAnyDuration(b: Uint8Array, start: number, end: number, row: number, column: Float64Array): boolean {
-  const before = column[row] as number
+  const before = column[s.row] as number
   let seconds = Number.isNaN(before) ? 0 : Math.trunc(before / 1e9)
   let nanos = Number.isNaN(before) ? 0 : before - seconds * 1e9
   for (let p = start; p < end; ) {
@@ -126,7 +78,7 @@ function decodeAnyDuration(b: Uint8Array, start: number, end: number, row: numbe
     else if (tag === 16) nanos = varintLow(b, p) | 0
     p = next
   }
-  column[row] = seconds * 1e9 + nanos
+  column[s.row] = seconds * 1e9 + nanos
   return true
 }
 
@@ -134,34 +86,14 @@ function decodeAnyDuration(b: Uint8Array, start: number, end: number, row: numbe
 export function decodeStartTime(s: DecodeState, start: number, end: number): boolean {
   const b = s.bytes
   for (let p = start; p < end; ) {
-    const tag = b[p++] as number
-    if (tag === 8 || tag === 16) {
-      const from = p
-      let byte = 128
-      let scale = 1
-      let value = 0
-      while (byte > 127 && p < end && scale < 0x800000000) {
-        byte = b[p++] as number
-        value += (byte & 127) * scale
-        scale *= 128
-      }
-      if (byte > 127) {
-        p = varintEnd(b, from, end)
-        if (p < 0) return false
-        value = varintSigned(b, from)
-      }
-      if (tag === 8) s.logs.startSeconds[s.row] = value
-      else s.logs.startNanos[s.row] = byte > 127 ? varintLow(b, from) | 0 : value
-    } else {
-      const whole = tag < 128 ? tag : shortVarint(b, p - 1, end)
-      if (whole < 0) return false
-      if (tag > 127) p = varintEnd(b, p - 1, end)
-      const next = skipValue(b, p, end, whole)
-      if (next < 0) return false
-      if (whole === 8) s.logs.startSeconds[s.row] = varintSigned(b, p)
-      else if (whole === 16) s.logs.startNanos[s.row] = varintLow(b, p) | 0
-      p = next
-    }
+    const tag = shortVarint(b, p, end)
+    if (tag < 0) return false
+    p = varintEnd(b, p, end)
+    const next = skipValue(b, p, end, tag)
+    if (next < 0) return false
+    if (tag === 8) s.logs.startSeconds[s.row] = varintSigned(b, p)
+    else if (tag === 16) s.logs.startNanos[s.row] = varintLow(b, p) | 0
+    p = next
   }
   return true
 }
@@ -203,7 +135,7 @@ export function decodeTls(s: DecodeState, start: number, end: number): boolean {
     const next = skipValue(b, p, end, tag)
     if (next < 0) return false
     if (tag === 8) logs.tlsVersion[s.row] = enumByte(varintLow(b, p))
-    else if (tag === 26) logs.sni[s.row] = s.intern(Field.sni, varintEnd(b, p, end), next)
+    else if (tag === 26) logs.sni[s.row] = s.intern(varintEnd(b, p, end), next)
     else if (tag === 34 && !certificate(s, varintEnd(b, p, end), next, logs.localSan, 1)) return false
     else if (tag === 42 && !certificate(s, varintEnd(b, p, end), next, logs.peerSan, 2)) return false
     p = next
@@ -241,7 +173,7 @@ function subjectAltName(s: DecodeState, start: number, end: number, san: Int32Ar
     if (tag === 10 || tag === 18) {
       const at = varintEnd(b, p, end)
       isNamed = next > at
-      uri = tag === 10 ? s.intern(bit === 1 ? Field.localSan : Field.peerSan, at, next) : 0
+      uri = tag === 10 ? s.intern(at, next) : 0
     }
     p = next
   }

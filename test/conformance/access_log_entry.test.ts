@@ -9,9 +9,10 @@ import { anyDamage, anyMessage, damaged } from './als_oracle_arbitrary.ts'
 
 const own = ownSchema()
 
+const decoder = new AccessLogDecoder(new ByteInterner())
+
 /** All entries of a message as plain data. */
 function entriesOf(message: Uint8Array): AccessLogEntry[] {
-  const decoder = new AccessLogDecoder(new ByteInterner())
   const entries: AccessLogEntry[] = []
   decoder.begin(message)
   while (decoder.next()) for (let i = 0; i < decoder.logs.length; i++) entries.push(readEntry(decoder.logs, i))
