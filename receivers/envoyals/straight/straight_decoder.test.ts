@@ -174,6 +174,8 @@ describe('the straight way', () => {
       expect(straight.run(longest.length - 16_386, longest.length, 0, EntryKind.http)).toBe(0)
     }
     expect(straight.begin(new Uint8Array(MESSAGE_BYTES_MAX + 1))).toBe(false)
+    straight.logs.grow(straight.logs.capacity + 1)
+    expect(straight.begin(new Uint8Array(1))).toBe(false)
   })
 })
 

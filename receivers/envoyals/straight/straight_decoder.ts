@@ -48,9 +48,9 @@ export class StraightDecoder {
     return (this.#words[Control.position >> 2] as number) - Place.message
   }
 
-  /** Takes the next message; false when it is too long for this decoder. */
+  /** Takes the next message; false when it is too long for this decoder, or the columns have grown out of its memory. */
   begin(message: Uint8Array): boolean {
-    if (message.length > MESSAGE_BYTES_MAX) return false
+    if (message.length > MESSAGE_BYTES_MAX || this.logs.kind.buffer !== this.#memory.buffer) return false
     this.#memory.set(message, Place.message)
     if (this.logs.strings.epoch !== this.#epoch) {
       this.#epoch = this.logs.strings.epoch
