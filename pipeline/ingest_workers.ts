@@ -28,6 +28,11 @@ export interface IngestWorkersOptions {
   readonly nextLife: () => number
 }
 
+/**
+ * Nothing that a worker makes for a message outlives it, so that collections of young objects cost little; they must be
+ * frequent enough to free the buffers of sockets before those bring on a major one.
+ */
+const YOUNG_MIB_MAX = 6
 const BACKOFF_MS = { first: 100, most: 10_000 }
 /** A worker that has run for this long starts over with the shortest back-off. */
 const HEALTHY_AFTER_MS = 60_000
@@ -62,7 +67,8 @@ export class IngestWorkers implements IngestSide {
 
   constructor(options: IngestWorkersOptions) {
     this.#options = options
-    this.#pool = new WorkerPool({ entry: options.entry, threads: options.threads, heapMibMax: options.heapMibMax })
+    const { entry, threads, heapMibMax } = options
+    this.#pool = new WorkerPool({ entry, threads, heapMibMax, youngMibMax: YOUNG_MIB_MAX })
     const set = options.nextLife()
     this.#slots = Array.from({ length: options.threads }, (_, index) => ({
       index,

@@ -5,6 +5,7 @@ import { formatProblem, type Problem } from '../../config/problem.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { durationMs } from '../../lib/duration.ts'
 import { watchFiles } from '../../lib/file_watch.ts'
+import { setHeapGrowth } from '../../lib/heap_growth.ts'
 import { keepTrimmed } from '../../lib/heap_trim.ts'
 import { siblingModule } from '../../lib/worker_pool.ts'
 import { Service } from '../../pipeline/service.ts'
@@ -16,6 +17,9 @@ import { EXIT } from './exit_codes.ts'
 import { OwnMetrics } from './own_metrics.ts'
 import { StopRequests } from './stop_requests.ts'
 import { version } from './version.ts'
+
+/** Heaps may become three times as large as what lives in them, which is some 15 MiB in an ingest worker. */
+const HEAP_GROWTH_PERCENT = 200
 
 /** What a reload finds: a checked config, or what is wrong with it. */
 export interface Reloaded {
@@ -132,6 +136,7 @@ class Daemon {
   }
 
   async #runToEnd(): Promise<number> {
+    setHeapGrowth(HEAP_GROWTH_PERCENT)
     const stopTrim = keepTrimmed(systemClock)
     this.#started()
     const ending = await this.#ending
