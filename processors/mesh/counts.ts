@@ -5,8 +5,16 @@ import { ENTRY_CLASS_NAMES } from './entry_class.ts'
 import * as telemetry from './telemetry.ts'
 
 const SIDES = ['source', 'destination', 'service'] as const
-/** First bit of the address class of source and destination, as `EdgeStore.evidence` gives them. */
-const CLASS_BITS = [13, 16] as const
+
+/** What is counted has sixteen numbers for each of: classes of entries, evidence for three sides, classes of two addresses. */
+const KIND_SHIFT = 4
+const CODES = 1 << KIND_SHIFT
+const Kind = { entryClass: 0, evidence: 1, addressClass: 4, end: 6 } as const
+const SOURCE_EVIDENCE = Kind.evidence * CODES
+const DESTINATION_EVIDENCE = SOURCE_EVIDENCE + CODES
+const SERVICE_EVIDENCE = DESTINATION_EVIDENCE + CODES
+const SOURCE_ADDRESS = Kind.addressClass * CODES
+const DESTINATION_ADDRESS = SOURCE_ADDRESS + CODES
 
 /** Counts rows in plain numbers and hands them to the instruments once per batch. */
 export class Counts {
@@ -17,9 +25,9 @@ export class Counts {
   readonly #labels: { readonly processor: string }
   readonly #resolutions: Counter
   readonly #unclassified: Counter
-  readonly #classes = new Tally(ENTRY_CLASS_NAMES.length)
-  readonly #sides: readonly Tally[] = SIDES.map(() => new Tally(EVIDENCE.length))
-  readonly #addresses: readonly Tally[] = CLASS_BITS.map(() => new Tally(ADDRESS_CLASSES.length))
+  readonly #values = new Float64Array(Kind.end * CODES)
+  /** Counters that have been needed, by the index of their number. */
+  readonly #counters: (Counter | undefined)[] = []
 
   constructor(settings: Settings) {
     const { telemetry: meter, id } = settings
@@ -36,55 +44,45 @@ export class Counts {
 
   /** `evidence` as `EdgeStore.evidence` gives it; -1 for rows that do not count. */
   row(entryClass: number, evidence: number): void {
-    this.#classes.values[entryClass]!++
+    const values = this.#values
+    values[entryClass]!++
     if (evidence < 0) return
-    this.#sides[0]!.values[evidence & 15]!++
-    this.#sides[1]!.values[(evidence >> 4) & 15]!++
-    this.#sides[2]!.values[(evidence >> 8) & 15]!++
+    values[SOURCE_EVIDENCE + (evidence & 15)]!++
+    values[DESTINATION_EVIDENCE + ((evidence >> 4) & 15)]!++
+    values[SERVICE_EVIDENCE + ((evidence >> 8) & 15)]!++
     this.#undirected += (evidence >> 12) & 1
     if (evidence >= 1 << 13) {
-      this.#addresses[0]!.values[(evidence >> 13) & 7]!++
-      this.#addresses[1]!.values[(evidence >> 16) & 7]!++
+      values[SOURCE_ADDRESS + ((evidence >> 13) & 7)]!++
+      values[DESTINATION_ADDRESS + ((evidence >> 16) & 7)]!++
     }
   }
 
+  /** Adds every number to its counter and starts again from 0. */
   flush(): void {
-    const { telemetry: meter } = this.#settings
-    this.#classes.flush((i) => meter.counter(telemetry.entries, { ...this.#labels, class: ENTRY_CLASS_NAMES[i] as string }))
-    for (const [s, tally] of this.#sides.entries()) {
-      const side = SIDES[s] as string
-      tally.flush((i) => meter.counter(telemetry.evidence, { ...this.#labels, side, evidence: EVIDENCE[i] as string }))
-    }
-    for (const [s, tally] of this.#addresses.entries()) {
-      const side = SIDES[s] as string
-      // Class 0 is a side that has none, because its workload is known.
-      tally.values[0] = 0
-      tally.flush((i) => meter.counter(telemetry.unknownAddresses, { ...this.#labels, side, class: ADDRESS_CLASSES[i] as string }))
+    const values = this.#values
+    // Class 0 is a side that has none, because its workload is known.
+    values[SOURCE_ADDRESS] = 0
+    values[DESTINATION_ADDRESS] = 0
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i] as number
+      if (value === 0) continue
+      values[i] = 0
+      const counter = (this.#counters[i] ??= this.#counterOf(i >> KIND_SHIFT, i & (CODES - 1)))
+      counter.add(value)
     }
     if (this.resolved > 0) this.#resolutions.add(this.resolved)
     this.resolved = 0
     if (this.#undirected > 0) this.#unclassified.add(this.#undirected)
     this.#undirected = 0
   }
-}
 
-/** Numbers by index, each with a counter that is created when it is first needed. */
-class Tally {
-  readonly values: Float64Array
-  readonly #counters: (Counter | undefined)[] = []
-
-  constructor(size: number) {
-    this.values = new Float64Array(size)
-  }
-
-  /** Adds every number to its counter and starts again from 0. */
-  flush(create: (i: number) => Counter): void {
-    for (let i = 0; i < this.values.length; i++) {
-      const value = this.values[i] as number
-      if (value === 0) continue
-      this.values[i] = 0
-      const counter = (this.#counters[i] ??= create(i))
-      counter.add(value)
-    }
+  #counterOf(kind: number, code: number): Counter {
+    const { telemetry: meter } = this.#settings
+    const labels = this.#labels
+    if (kind === Kind.entryClass) return meter.counter(telemetry.entries, { ...labels, class: ENTRY_CLASS_NAMES[code] as string })
+    const side = SIDES[(kind - Kind.evidence) % SIDES.length] as string
+    return kind < Kind.addressClass
+      ? meter.counter(telemetry.evidence, { ...labels, side, evidence: EVIDENCE[code] as string })
+      : meter.counter(telemetry.unknownAddresses, { ...labels, side, class: ADDRESS_CLASSES[code] as string })
   }
 }
