@@ -32,7 +32,7 @@ export interface IngestWorkersOptions {
  * Nothing that a worker makes for a message outlives it, so that collections of young objects cost little; they must be
  * frequent enough to free the buffers of sockets before those bring on a major one.
  */
-const YOUNG_MIB_MAX = 6
+const YOUNG_MIB_MAX = 3
 const BACKOFF_MS = { first: 100, most: 10_000 }
 /** A worker that has run for this long starts over with the shortest back-off. */
 const HEALTHY_AFTER_MS = 60_000

@@ -52,6 +52,7 @@ type Ending = { readonly kind: 'asked' } | { readonly kind: 'fatal' }
  * with 128 and the signal's number.
  */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
+  setHeapGrowth(HEAP_GROWTH_PERCENT)
   return new Daemon(options).run()
 }
 
@@ -136,7 +137,6 @@ class Daemon {
   }
 
   async #runToEnd(): Promise<number> {
-    setHeapGrowth(HEAP_GROWTH_PERCENT)
     const stopTrim = keepTrimmed(systemClock)
     this.#started()
     const ending = await this.#ending
