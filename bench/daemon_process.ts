@@ -19,10 +19,16 @@ export interface MeasuredDaemon {
   cpuSeconds(): number
   /** Resident memory in MiB, now. */
   rssMib(): number
+  /** The most that it was since the last call. */
+  takePeakRssMib(): number
   /** The service metrics; `bytes` as served without compression. */
   scrape(): Promise<{ readonly text: string; readonly ms: number }>
   /** The sum of one metric of the daemon's own telemetry; `name` may go on with the beginning of the labels. */
   own(name: string): Promise<number>
+  /** The page of the daemon's own telemetry. */
+  ownPage(): Promise<string>
+  /** What `meshscope explain` asks, such as `ip=10.0.0.1`; only with `kubeApi`. */
+  explain(query: string): Promise<unknown>
   stop(): Promise<void>
 }
 
@@ -33,15 +39,17 @@ export interface MeasuredSettings {
   readonly seriesMax?: number
   /** Runs what `npm run build` made, as deployments do; the source needs some 40 MiB more, for the TypeScript it strips. */
   readonly isBuilt: boolean
+  /** URL of an API server: the daemon watches its whole cluster and enriches by it. */
+  readonly kubeApi?: string
 }
 
 /** Starts `meshscope run` and waits until it is ready. */
-export async function startMeasured({ threads, seriesMax = 20_000, isBuilt }: MeasuredSettings): Promise<MeasuredDaemon> {
+export async function startMeasured(settings: MeasuredSettings): Promise<MeasuredDaemon> {
   const folder = mkdtempSync(join(tmpdir(), 'meshscope-bench-'))
-  const [als, metrics, own, health] = [await freePort(), await freePort(), await freePort(), await freePort()]
+  const [als, metrics, own, health, explain] = [await freePort(), await freePort(), await freePort(), await freePort(), await freePort()]
   const file = join(folder, 'meshscope.yaml')
-  writeFileSync(file, stringify(config({ als, metrics, own, health }, threads, seriesMax)))
-  const args = [join(REPOSITORY, isBuilt ? 'dist' : '', 'bin', 'meshscope.js'), 'run', '--config', file]
+  writeFileSync(file, stringify(config({ als, metrics, own, health, explain }, settings)))
+  const args = [join(REPOSITORY, settings.isBuilt ? 'dist' : '', 'bin', 'meshscope.js'), 'run', '--config', file]
   const child = spawn(process.execPath, args, { cwd: REPOSITORY, stdio: ['ignore', 'ignore', 'inherit'] })
   const kill = (): unknown => child.kill('SIGKILL')
   process.once('exit', kill)
@@ -51,13 +59,16 @@ export async function startMeasured({ threads, seriesMax = 20_000, isBuilt }: Me
     pid,
     alsPort: als,
     cpuSeconds: () => cpuSeconds(pid),
-    rssMib: () => rssMib(pid),
+    rssMib: () => memoryMib(pid, 'VmRSS'),
+    takePeakRssMib: () => takePeakMib(pid),
     scrape: async () => {
       const begun = performance.now()
       const text = await textOf(`http://127.0.0.1:${metrics}/metrics`)
       return { text, ms: performance.now() - begun }
     },
     own: async (name) => sum(await textOf(`http://127.0.0.1:${own}/metrics`), name),
+    ownPage: () => textOf(`http://127.0.0.1:${own}/metrics`),
+    explain: async (query) => JSON.parse(await textOf(`http://127.0.0.1:${explain}/explain?${query}`)) as unknown,
     stop: async () => {
       child.kill('SIGTERM')
       const force = setTimeout(kill, 20_000)
@@ -74,21 +85,25 @@ interface Ports {
   readonly metrics: number
   readonly own: number
   readonly health: number
+  readonly explain: number
 }
 
-function config(ports: Ports, threads: number, seriesMax: number): object {
+/** Access logs in, series out; with Kubernetes, enriched in every ingest worker. */
+function config(ports: Ports, { threads, seriesMax = 20_000, kubeApi }: MeasuredSettings): object {
+  const isEnriched = kubeApi !== undefined
+  const index = { auth_type: 'none', api_server: kubeApi, scope: 'cluster', start_jitter: '0s', endpoint: `127.0.0.1:${ports.explain}` }
   return {
     receivers: { envoyals: { endpoint: `127.0.0.1:${ports.als}` } },
-    processors: { mesh: {} },
+    processors: { mesh: {}, ...(isEnriched ? { k8s_attributes: {} } : {}) },
     connectors: { mesh_metrics: { series_max: seriesMax } },
     exporters: { prometheus: { endpoint: `127.0.0.1:${ports.metrics}` } },
-    extensions: { health_check: { endpoint: `127.0.0.1:${ports.health}` } },
+    extensions: { health_check: { endpoint: `127.0.0.1:${ports.health}` }, ...(isEnriched ? { k8s_metadata: index } : {}) },
     service: {
-      extensions: ['health_check'],
+      extensions: ['health_check', ...(isEnriched ? ['k8s_metadata'] : [])],
       workers: { threads },
       telemetry: { metrics: { address: `127.0.0.1:${ports.own}` }, logs: { level: 'warn' } },
       pipelines: {
-        logs: { receivers: ['envoyals'], processors: ['mesh'], exporters: ['mesh_metrics'] },
+        logs: { receivers: ['envoyals'], processors: [...(isEnriched ? ['k8s_attributes'] : []), 'mesh'], exporters: ['mesh_metrics'] },
         metrics: { receivers: ['mesh_metrics'], exporters: ['prometheus'] },
       },
     },
@@ -109,16 +124,24 @@ async function ready(child: ChildProcess, url: string): Promise<void> {
   }
 }
 
-function cpuSeconds(pid: number): number {
+/** CPU seconds of all threads of a process since its start, user and system. */
+export function cpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   // The command's name stands in brackets and may hold spaces; utime and stime are fields 14 and 15.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
 
-function rssMib(pid: number): number {
-  const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
+function memoryMib(pid: number, field: 'VmRSS' | 'VmHWM'): number {
+  const match = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
   return Number(match?.[1] ?? Number.NaN) / 1024
+}
+
+function takePeakMib(pid: number): number {
+  const peak = memoryMib(pid, 'VmHWM')
+  // Sets the peak back to what it is now: proc(5), clear_refs.
+  writeFileSync(`/proc/${pid}/clear_refs`, '5')
+  return peak
 }
 
 async function textOf(url: string): Promise<string> {

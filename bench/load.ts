@@ -1,6 +1,6 @@
 /**
  * Sends access logs as fast as the daemon takes them, or at a rate, over any number of connections:
- * `node bench/load.ts --endpoint 127.0.0.1:19001 --connections 10 --rate 0 --seconds 10 [--tuples 100] [--messages 400]`.
+ * `node bench/load.ts --endpoint 127.0.0.1:19001 --connections 10 --rate 0 --seconds 10 [--tuples 100] [--messages 400] [--addresses-only]`.
  * Ends every stream cleanly and prints one line of JSON with what was sent. `--rate` is entries per second over all
  * connections, 0 for no limit.
  */
@@ -36,6 +36,7 @@ const { values } = parseArgs({
     tuples: { type: 'string', default: '100' },
     messages: { type: 'string', default: '400' },
     workloads: { type: 'string', default: String(WORKLOADS) },
+    'addresses-only': { type: 'boolean', default: false },
   },
 })
 
@@ -43,7 +44,7 @@ console.log(JSON.stringify(await sendLoad()))
 
 async function sendLoad(): Promise<LoadReport> {
   const [host = '127.0.0.1', port = '19001'] = values.endpoint.split(/:(?=\d+$)/)
-  const wire = entryMessages({ messages: Number(values.messages), tuples: Number(values.tuples) }).map(wireMessage)
+  const wire = entryMessages({ messages: Number(values.messages), tuples: Number(values.tuples), hasAddressesOnly: values['addresses-only'] }).map(wireMessage)
   const connections = await Promise.all(Array.from({ length: Number(values.connections) }, () => LoadConnection.open(host, Number(port))))
   for (const [at, connection] of connections.entries()) await sendOne(connection, wireMessage(identifierMessage(`client-${at % Number(values.workloads)}`)))
   const cpu = process.cpuUsage()

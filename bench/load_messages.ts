@@ -8,6 +8,8 @@ export interface LoadShape {
   readonly messages: number
   /** Distinct combinations of called service, response code and flags over all messages. */
   readonly tuples: number
+  /** Entries that do not name the called workload; its address is one of ten that belong to the service. Default false. */
+  readonly hasAddressesOnly?: boolean
 }
 
 /** The first message of a stream: who is sending, with metadata as Istio sets it, and no entries. */
@@ -35,7 +37,7 @@ export function entryMessages(shape: LoadShape): readonly Uint8Array[] {
   const messages: Uint8Array[] = []
   for (let m = 0; m < shape.messages; m++) {
     writer.message(2, () => {
-      for (let i = 0; i < ENTRIES_PER_MESSAGE; i++) writer.message(1, () => entry(writer, m * ENTRIES_PER_MESSAGE + i, shape.tuples))
+      for (let i = 0; i < ENTRIES_PER_MESSAGE; i++) writer.message(1, () => entry(writer, m * ENTRIES_PER_MESSAGE + i, shape))
     })
     messages.push(writer.finish())
   }
@@ -49,12 +51,12 @@ const OUTCOMES = [
   { code: 503, flag: 7, details: 'upstream_reset_before_response_started{connection_termination}' },
 ] as const
 
-function entry(writer: ProtobufWriter, n: number, tuples: number): void {
+function entry(writer: ProtobufWriter, n: number, { tuples, hasAddressesOnly = false }: LoadShape): void {
   const tuple = n % tuples
   const service = `service-${tuple >> 2}`
   const outcome = OUTCOMES[tuple & 3] ?? OUTCOMES[0]
   const id = `${hex(n, 8)}-${hex(n * 7, 4)}-4${hex(n * 13, 3)}-9${hex(n * 29, 3)}-${hex(n * 31, 12)}`
-  writer.message(1, () => commonProperties(writer, { n, service, id, outcome }))
+  writer.message(1, () => commonProperties(writer, { n, service, id, outcome, pod: hasAddressesOnly ? podOf(tuple >> 2, n) : undefined }))
   writer.varint(2, 2)
   writer.message(3, () => {
     writer
@@ -84,24 +86,27 @@ interface EntryFacts {
   readonly service: string
   readonly id: string
   readonly outcome: (typeof OUTCOMES)[number]
+  /** The called address, which then is all that the entry says of the called workload. */
+  readonly pod: string | undefined
 }
 
-function commonProperties(writer: ProtobufWriter, { n, service, id, outcome }: EntryFacts): void {
-  const pod = `10.0.${(n >> 4) & 7}.${n & 255}`
+function commonProperties(writer: ProtobufWriter, { n, service, id, outcome, pod }: EntryFacts): void {
   address(writer, 2, '10.0.0.1', 40_000 + (n % 20_000))
   address(writer, 3, `10.96.0.${n & 63}`, 9080)
   writer.message(5, () => writer.varint(1, 1_795_000_000 + (n % 1000)).varint(2, (n * 1_000_003) % 1_000_000_000))
   for (let time = 6; time <= 12; time++) duration(writer, time, 100_000 * time + (n % 977) * 1000)
-  address(writer, 13, pod, 9080)
+  address(writer, 13, pod ?? `10.0.${(n >> 4) & 7}.${n & 255}`, 9080)
   address(writer, 14, '10.0.0.1', 50_000 + (n % 10_000))
   writer.string(15, `outbound|9080||${service}.default.svc.cluster.local`)
   if (outcome.flag > 0) writer.message(16, () => writer.bool(outcome.flag, true))
   writer.string(19, 'default')
   address(writer, 20, '10.0.0.1', 40_000 + (n % 20_000))
-  writer.message(21, () => {
-    writer.string(1, 'upstream_peer')
-    writer.message(2, () => peer(writer, service))
-  })
+  if (pod === undefined) {
+    writer.message(21, () => {
+      writer.string(1, 'upstream_peer')
+      writer.message(2, () => peer(writer, service))
+    })
+  }
   duration(writer, 23, 2_000_000 + (n % 9973) * 10_000)
   writer.varint(24, 1).string(26, id)
   writer
@@ -110,6 +115,12 @@ function commonProperties(writer: ProtobufWriter, { n, service, id, outcome }: E
     .varint(31, 1200)
     .varint(32, 800)
   writer.varint(33, 6)
+}
+
+/** One of the addresses of the pods `10 * service` to `10 * service + 9`, which are numbered from 10.0.0.0 on. */
+function podOf(service: number, n: number): string {
+  const slot = service * 10 + ((n >> 2) % 10)
+  return `10.${slot >> 16}.${(slot >> 8) & 255}.${slot & 255}`
 }
 
 function peer(writer: ProtobufWriter, service: string): void {

@@ -30,7 +30,7 @@ const origin = { id: 1, ...identifier, peer: '127.0.0.1:1', apiVersion: 'v3' } a
 const harness = { istio: new Harness({ semantic: 'istio' }), otel: new Harness({ semantic: 'otel' }) }
 
 const meshConfig = {} as ConstructorParameters<typeof MeshProcessor>[1]
-new Ajv({ useDefaults: true, strict: false }).validate(config.schema, meshConfig)
+new Ajv({ useDefaults: true, strict: false, formats: { duration: true, path: true } }).validate(config.schema, meshConfig)
 const meshBefore = (next: { consume(logs: AccessLogs): void }) => new MeshProcessor(fakeSettings('processor', 'mesh'), meshConfig, next)
 const stages = {
   decode: { consume: () => {} },

@@ -4,7 +4,17 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Parts of benchmarks that do nothing by themselves. */
-const PARTS = new Set(['run', 'daemon_process', 'load_connection', 'load_messages'])
+const PARTS = new Set([
+  'run',
+  'daemon_process',
+  'kubernetes_api',
+  'kubernetes_cluster',
+  'kubernetes_pod',
+  'load_connection',
+  'load_messages',
+  'identity_pods',
+  'identity_reader',
+])
 
 const [name, ...options] = process.argv.slice(2)
 const names = readdirSync(import.meta.dirname)

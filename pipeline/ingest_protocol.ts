@@ -6,7 +6,13 @@ import type { SlotMessage } from '../telemetry/slots.ts'
 import type { LinkEnds } from './links.ts'
 
 /** Cells of the Int32Array that a worker shares with the main thread to show that it is alive. */
-export const Beat = { count: 0, lagMicros: 1 } as const
+export const Beat = {
+  count: 0,
+  lagMicros: 1,
+  /** The longest since the main thread last took it; that puts 0 in its place. */
+  delayMaxMicros: 2,
+} as const
+export const BEAT_CELLS = 3
 
 /** How often a worker shows that it is alive. */
 export const BEAT_INTERVAL_MS = 250

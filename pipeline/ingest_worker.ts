@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { MessagePort } from 'node:worker_threads'
 import type { Registry } from '../component/spec.ts'
 import { systemClock } from '../lib/clock.ts'
@@ -102,13 +103,25 @@ async function answer(post: (message: FromWorker) => void, request: number, run:
   }
 }
 
+/** How often the loop is watched. The histogram holds the times between two looks, so this is taken off again. */
+const LOOP_WATCH_MS = 20
+
 function beat(cells: Int32Array): () => void {
+  const loop = monitorEventLoopDelay({ resolution: LOOP_WATCH_MS })
+  loop.enable()
   let expected = performance.now() + BEAT_INTERVAL_MS
   Atomics.add(cells, Beat.count, 1)
-  return systemClock.every(BEAT_INTERVAL_MS, () => {
+  const end = systemClock.every(BEAT_INTERVAL_MS, () => {
     const now = performance.now()
     Atomics.store(cells, Beat.lagMicros, Math.max(0, Math.round((now - expected) * 1000)))
+    const delayMicros = Math.max(0, Math.round(loop.max / 1000) - LOOP_WATCH_MS * 1000)
+    loop.reset()
+    if (delayMicros > Atomics.load(cells, Beat.delayMaxMicros)) Atomics.store(cells, Beat.delayMaxMicros, delayMicros)
     Atomics.add(cells, Beat.count, 1)
     expected = now + BEAT_INTERVAL_MS
   })
+  return () => {
+    end()
+    loop.disable()
+  }
 }

@@ -10,7 +10,7 @@ import type { IngestSide } from './ingest_side.ts'
 import type { IngestThread, LinkHub } from './links.ts'
 import type { PortBook } from './port_book.ts'
 import type { StatusBoard, StatusOwner } from './status.ts'
-import { workerLag, workerRestarts, workersRunning } from './telemetry.ts'
+import { workerDelay, workerLag, workerRestarts, workersRunning } from './telemetry.ts'
 import { WorkerLife } from './worker_life.ts'
 
 export interface IngestWorkersOptions {
@@ -274,7 +274,13 @@ export class IngestWorkers implements IngestSide {
   /** Looks at the heartbeats; a worker whose loop stands still is reported, then ended, then (when that fails) given up. */
   #watch(): void {
     const { clock, telemetry } = this.#options
-    for (const slot of this.#slots) this.#ends.push(telemetry.observe(workerLag, { worker: String(slot.index) }, () => slot.life?.lagSeconds ?? 0))
+    for (const slot of this.#slots) {
+      const worker = String(slot.index)
+      this.#ends.push(
+        telemetry.observe(workerLag, { worker }, () => slot.life?.lagSeconds ?? 0),
+        telemetry.observe(workerDelay, { worker, statistic: 'max' }, () => slot.life?.takeDelayMaxSeconds() ?? 0),
+      )
+    }
     this.#ends.push(
       clock.every(CHECK_INTERVAL_MS, () => {
         for (const slot of this.#slots) if (slot.isUp && slot.life !== undefined) this.#check(slot, slot.life)

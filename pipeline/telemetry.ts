@@ -72,6 +72,14 @@ export const workerLag: InstrumentSpec = {
   labels: { worker: 'number from 0' },
 }
 
+export const workerDelay: InstrumentSpec = {
+  name: 'meshscope_worker_event_loop_delay_seconds',
+  description: 'How late the event loop of an ingest worker ran at most since the last look.',
+  unit: 's',
+  type: 'gauge',
+  labels: { worker: 'number from 0', statistic: 'max' },
+}
+
 export const configReloads: InstrumentSpec = {
   name: 'meshscope_config_reloads',
   description: 'Attempts to load the config again.',
@@ -104,6 +112,7 @@ export const GRAPH_METRICS: readonly InstrumentSpec[] = [
   workersRunning,
   workerRestarts,
   workerLag,
+  workerDelay,
   configReloads,
   configReloadFailures,
   configLastReloadSuccess,

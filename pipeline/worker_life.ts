@@ -2,7 +2,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:wor
 import type { IngestOrigin } from '../component/link.ts'
 import type { GraphSpec } from '../component/spec.ts'
 import { type ThreadEnd, threadEnd, type WorkerPool } from '../lib/worker_pool.ts'
-import { Beat, type ChosenPorts, type FromWorker, type IngestTask, START_REQUEST, type ToWorker, type WorkerCommand } from './ingest_protocol.ts'
+import { BEAT_CELLS, Beat, type ChosenPorts, type FromWorker, type IngestTask, START_REQUEST, type ToWorker, type WorkerCommand } from './ingest_protocol.ts'
 
 export interface WorkerLifeOptions {
   readonly pool: WorkerPool<IngestTask>
@@ -34,7 +34,7 @@ export class WorkerLife {
   /** Resolves when the thread has ended and its last message has been taken. Never rejects. */
   readonly ended: Promise<WorkerEnd>
   readonly #port: MessagePort
-  readonly #beat = new Int32Array(new SharedArrayBuffer(8))
+  readonly #beat = new Int32Array(new SharedArrayBuffer(BEAT_CELLS * 4))
   readonly #abort = new AbortController()
   readonly #pending = new Map<number, Pending>()
   readonly #onMessage: (message: FromWorker) => void
@@ -106,6 +106,11 @@ export class WorkerLife {
 
   get lagSeconds(): number {
     return Atomics.load(this.#beat, Beat.lagMicros) / 1e6
+  }
+
+  /** How late its event loop ran at most since the last call. */
+  takeDelayMaxSeconds(): number {
+    return Atomics.exchange(this.#beat, Beat.delayMaxMicros, 0) / 1e6
   }
 
   #post(message: ToWorker): void {

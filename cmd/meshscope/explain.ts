@@ -27,34 +27,51 @@ const ANSWER_BYTES_MAX = 4 << 20
 
 /** `meshscope explain`: asks a running daemon and prints its answer. */
 export async function explain(asked: { readonly kind: ExplainKind; readonly name: string }, flags: ExplainFlags, io: CliIo): Promise<number> {
-  const query = queryOf(asked, flags, Date.now())
-  const server = serverOf(flags)
-  const problem = typeof query === 'string' ? query : typeof server === 'string' ? server : undefined
-  if (problem !== undefined || typeof query === 'string' || typeof server === 'string') {
-    io.err(`meshscope: ${problem}\n`)
+  const request = requestOf(asked, flags)
+  if ('problem' in request) {
+    io.err(`meshscope: ${request.problem}\n`)
     return EXIT.usage
   }
-  server.search = query.toString()
+  const { url } = request
   try {
-    const { status, body } = await get(server, flags.caFile === undefined ? undefined : readFileSync(flags.caFile, 'utf8'))
+    const { status, body } = await get(url, request.ca)
     const parsed = JSON.parse(body) as ExplainAnswer | { readonly error: string }
     if (status !== 200 || 'error' in parsed) {
-      io.err(`meshscope: the daemon at ${server.host} answers: ${'error' in parsed ? parsed.error : `status ${status}`}\n`)
+      io.err(`meshscope: the daemon at ${url.host} answers: ${'error' in parsed ? parsed.error : `status ${status}`}\n`)
       return EXIT.failed
     }
     io.out(flags.format === 'json' ? `${JSON.stringify(parsed, null, 2)}\n` : answerText(parsed))
     return EXIT.ok
   } catch (error) {
-    io.err(`meshscope: no answer from ${server.origin}: ${(error as Error).message}\n${UNREACHABLE_HINT}`)
+    io.err(`meshscope: no answer from ${url.origin}: ${(error as Error).message}\n${UNREACHABLE_HINT}`)
     return EXIT.failed
   }
+}
+
+/** A flag that cannot be understood. */
+interface FlagProblem {
+  readonly problem: string
 }
 
 const UNREACHABLE_HINT = `  expected  a running daemon whose config has the extension k8s_metadata, or a component that needs it
   hint      its setting endpoint says where it listens (localhost:13134 by default); name it with --endpoint, and run this in the daemon's pod or through kubectl port-forward
 `
 
-function queryOf({ kind, name }: { readonly kind: ExplainKind; readonly name: string }, flags: ExplainFlags, nowMs: number): URLSearchParams | string {
+function requestOf(
+  asked: { readonly kind: ExplainKind; readonly name: string },
+  flags: ExplainFlags,
+): { readonly url: URL; readonly ca: string | undefined } | FlagProblem {
+  const query = queryOf(asked, flags, Date.now())
+  if ('problem' in query) return query
+  const url = serverOf(flags)
+  if ('problem' in url) return url
+  const ca = authorityOf(flags)
+  if ('problem' in ca) return ca
+  url.search = query.toString()
+  return { url, ca: ca.pem }
+}
+
+function queryOf({ kind, name }: { readonly kind: ExplainKind; readonly name: string }, flags: ExplainFlags, nowMs: number): URLSearchParams | FlagProblem {
   const query = new URLSearchParams()
   const endpoint = kind === 'ip' ? parseEndpoint(name) : undefined
   query.set(kind, endpoint?.host ?? name.replace(/^\[(.*)\]$/, '$1'))
@@ -63,21 +80,30 @@ function queryOf({ kind, name }: { readonly kind: ExplainKind; readonly name: st
   const ageMs = parseDuration(flags.at)
   const atMs = ageMs !== undefined ? nowMs - Math.abs(ageMs) : /^\d{1,16}$/.test(flags.at) ? Number(flags.at) : Date.parse(flags.at)
   if (!Number.isFinite(atMs))
-    return `--at: not a time\n  expected  RFC 3339, milliseconds since the epoch, or an age such as 90s\n  found     ${JSON.stringify(flags.at)}`
+    return { problem: `--at: not a time\n  expected  RFC 3339, milliseconds since the epoch, or an age such as 90s\n  found     ${JSON.stringify(flags.at)}` }
   query.set('at', String(Math.round(atMs)))
   return query
 }
 
-function serverOf({ endpoint, port }: ExplainFlags): URL | string {
-  if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) <= 65_535)) return `--port: not a port: ${port}`
+function serverOf({ endpoint, port }: ExplainFlags): URL | FlagProblem {
+  if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) <= 65_535)) return { problem: `--port: not a port: ${port}` }
   const text = port !== undefined ? `http://localhost:${port}` : /^https?:\/\//.test(endpoint) ? endpoint : `http://${endpoint}`
-  if (!URL.canParse(text)) return `--endpoint: not an address\n  expected  host:port, or an http:// or https:// URL\n  found     ${JSON.stringify(endpoint)}`
-  return new URL('/explain', text)
+  if (URL.canParse(text)) return new URL('/explain', text)
+  return { problem: `--endpoint: not an address\n  expected  host:port, or an http:// or https:// URL\n  found     ${JSON.stringify(endpoint)}` }
+}
+
+function authorityOf({ caFile }: ExplainFlags): { readonly pem?: string } | FlagProblem {
+  if (caFile === undefined) return {}
+  try {
+    return { pem: readFileSync(caFile, 'utf8') }
+  } catch (error) {
+    return { problem: `--ca-file: cannot read ${caFile}: ${(error as Error).message}` }
+  }
 }
 
 function get(url: URL, ca: string | undefined): Promise<{ readonly status: number; readonly body: string }> {
   return new Promise((resolve, reject) => {
-    const options = { timeout: ANSWER_MS_MAX, ...(ca === undefined ? {} : { ca }) }
+    const options = { agent: false as const, timeout: ANSWER_MS_MAX, ...(ca === undefined ? {} : { ca }) }
     const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, options, (response) => {
       const chunks: Buffer[] = []
       let bytes = 0

@@ -24,6 +24,8 @@ export interface K8sMetadataSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The module that the watch thread runs. */
   readonly workerEntry: URL
+  /** True when an older graph is at work: then nobody loses anything by waiting for the first lists. */
+  readonly isReload: boolean
 }
 
 /** A pod with a sidecar as JSON: what a list and each change of one costs the API server. */
@@ -50,6 +52,8 @@ export class K8sMetadata implements SharingComponent, MainHalf<Hello> {
   #handles: IdentityHandles | undefined
   #report: WatchReport | undefined
   #threadError = ''
+  #isOverdue = false
+  #cancelOverdue: (() => void) | undefined
   #host: Host | undefined
   #status: Status = { kind: 'ok' }
   #onSynced: (() => void) | undefined
@@ -88,6 +92,10 @@ export class K8sMetadata implements SharingComponent, MainHalf<Hello> {
     const thread = new WatchThread({ ...this.#threadOptions(), watch: this.#watchOptions() })
     this.#thread = thread
     thread.start()
+    this.#cancelOverdue = clock.after(durationMs(this.#config.wait_for_metadata_timeout), () => {
+      this.#isOverdue = true
+      this.#showHealth()
+    })
     await this.#waitForMetadata()
   }
 
@@ -104,6 +112,7 @@ export class K8sMetadata implements SharingComponent, MainHalf<Hello> {
     const thread = this.#thread
     this.#thread = undefined
     this.#onSynced?.()
+    this.#cancelOverdue?.()
     this.#counters.stop()
     await Promise.all([this.#server.close(options), thread?.stop()])
   }
@@ -142,7 +151,7 @@ export class K8sMetadata implements SharingComponent, MainHalf<Hello> {
   /** Resolves when everything has been listed, or when that takes too long: then it goes on without. */
   async #waitForMetadata(): Promise<void> {
     const { wait_for_metadata: waits, wait_for_metadata_timeout: timeout } = this.#config
-    const waitMs = Math.max(waits ? durationMs(timeout) : 0, this.#needs.waitForMetadataMs)
+    const waitMs = Math.max(waits || this.#around.isReload ? durationMs(timeout) : 0, this.#needs.waitForMetadataMs)
     if (waitMs <= 0 || this.#report?.isSynced === true) return
     const { clock, log } = this.#settings
     const isSynced = await new Promise<boolean>((resolve) => {
@@ -173,13 +182,17 @@ export class K8sMetadata implements SharingComponent, MainHalf<Hello> {
   }
 
   #showHealth(): void {
-    const status: Status =
-      this.#threadError !== '' || this.#report === undefined
-        ? { kind: 'recoverable_error', error: this.#threadError, staysReady: true }
-        : healthOf(this.#report)
+    const status = this.#health()
     if (status.kind === this.#status.kind && status.error === this.#status.error) return
     this.#status = status
     this.#host?.report(status)
+  }
+
+  #health(): Status {
+    const degraded = (error: string): Status => ({ kind: 'recoverable_error', error, staysReady: true })
+    if (this.#threadError !== '') return degraded(this.#threadError)
+    if (this.#report !== undefined) return healthOf(this.#report, this.#isOverdue)
+    return this.#isOverdue ? degraded('the thread that watches the API server has not said anything yet') : { kind: 'ok' }
   }
 
   #announce(): void {

@@ -14,7 +14,13 @@ export const k8sMetadataExtension = defineExtension({
   config,
   listens: ({ endpoint }) => [{ network: 'tcp', address: endpoint, path: ['endpoint'] }],
   checkUses: accessConflicts,
-  create: (settings, checked, _view, uses) =>
-    new K8sMetadata(settings, checked, { uses, env: process.env, workerEntry: siblingModule(import.meta.url, 'watch_worker') }),
+  create: (settings, checked, view, uses) =>
+    new K8sMetadata(settings, checked, {
+      uses,
+      env: process.env,
+      workerEntry: siblingModule(import.meta.url, 'watch_worker'),
+      // Asked now: as soon as anything new starts, the process counts as not ready.
+      isReload: view.isReady(),
+    }),
   ingest: (settings, _config, link) => new K8sMetadataIngest(settings, link),
 })

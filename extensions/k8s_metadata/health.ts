@@ -8,15 +8,17 @@ export function watchName({ resource, of }: WatchState): string {
 }
 
 /**
- * How the extension is, by a report: degraded while a watch cannot go on. The process stays ready all the same, because data
- * flows with what the logs themselves say.
+ * How the extension is, by a report: degraded while a watch cannot go on, or when the first lists take longer than they
+ * should (`isOverdue`). The process stays ready all the same, because data flows with what the logs themselves say.
  */
-export function healthOf({ accessError, watches }: WatchReport): Status {
+export function healthOf({ accessError, watches, isSynced }: WatchReport, isOverdue: boolean): Status {
   const failing = watches.filter(({ state }) => state === 'forbidden' || state === 'retrying')
   const errors = new Map<string, number>()
   if (accessError !== '') errors.set(accessError, 0)
   // A server that is down is one error, however many watches it has ended; since when is that of the first.
   for (const { error, sinceMs } of failing) errors.set(error, Math.min(errors.get(error) ?? Number.POSITIVE_INFINITY, sinceMs))
+  const slow = watches.filter(({ state }) => state === 'starting' || state === 'listing')
+  if (isOverdue && !isSynced && slow.length > 0) errors.set(`not listed completely yet: ${slow.map(watchName).join(', ')}`, slow[0]?.sinceMs ?? 0)
   if (errors.size === 0) return { kind: 'ok' }
   const texts = [...errors].map(([error, sinceMs]) => (sinceMs === 0 ? error : `${error} (since ${new Date(sinceMs).toISOString()})`))
   return { kind: 'recoverable_error', error: texts.join('; '), staysReady: true }

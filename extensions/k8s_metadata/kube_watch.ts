@@ -26,6 +26,8 @@ export interface KubeWatchSurroundings {
 const PUBLISH_INTERVAL_MS = 100
 const REPORT_INTERVAL_MS = 1000
 const SWEEP_INTERVAL_MS = 5000
+/** Looking for credentials again costs little, but not nothing. */
+const ACCESS_RETRY_MS_MIN = 500
 
 /**
  * Everything that happens between the API server and the index, in one thread: a reflector for each watch, one feed that
@@ -89,7 +91,7 @@ export class KubeWatch {
         this.#accessError = error instanceof Error ? error.message : String(error)
         this.#hasNews = true
       }
-      await pause(clock, backOff.next(), signal)
+      await pause(clock, backOff.next(ACCESS_RETRY_MS_MIN), signal)
     }
     return undefined
   }

@@ -42,9 +42,11 @@ export class ReportMetrics {
 
   #count(spec: Parameters<Telemetry['counter']>[0], labels: Readonly<Record<string, string>>, total: number): void {
     const key = `${spec.name} ${Object.values(labels).join(' ')}`
-    const added = total - (this.#seen.get(key) ?? 0)
+    const before = this.#seen.get(key)
     this.#seen.set(key, total)
-    if (added > 0) this.#telemetry.counter(spec, labels).add(added)
+    if (before === total) return
+    // Also when it is 0: an alert can only look at what is there.
+    this.#telemetry.counter(spec, labels).add(total - (before ?? 0))
   }
 
   #showWatches(resource: string, watches: readonly WatchState[], nowMs: number): void {

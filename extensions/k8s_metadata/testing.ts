@@ -45,7 +45,7 @@ export function apiObject(name: string, more: { readonly metadata?: object; read
  */
 export function meshPod(index: number, more: { readonly metadata?: object; readonly spec?: object; readonly status?: object } = {}): ApiObject {
   const hash = '7d9f8c6b5d'
-  const name = `cart-${hash}-${RANDOM[index % 32]}${RANDOM[(index >> 5) % 32]}${RANDOM[(index >> 10) % 32]}${RANDOM[(index >> 15) % 32]}z`
+  const name = `cart-${hash}-${[1, 27, 729, 19_683].map((power) => RANDOM[Math.floor(index / power) % 27]).join('')}z`
   const ip = `10.${8 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`
   return apiObject(name, {
     apiVersion: 'v1',
@@ -82,7 +82,7 @@ export function meshPod(index: number, more: { readonly metadata?: object; reado
   })
 }
 
-const RANDOM = 'bcdfghjklmnpqrstvwxz2456789bcdfg'
+const RANDOM = 'bcdfghjklmnpqrstvwxz2456789'
 
 const MANAGED = Object.fromEntries(
   Array.from({ length: 60 }, (_, index) => [`f:field${index}`, { '.': {}, 'f:name': {}, 'f:value': {}, [`k:{"type":"part${index}"}`]: { '.': {} } }]),

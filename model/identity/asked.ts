@@ -2,6 +2,7 @@
 const KEYS_MAX = 1 << 17
 /** Answers that are kept; beyond, all are let go and looked up anew. */
 const ANSWERS_MAX = 16_384
+const PLACES_MIN = 256
 /** Nobody asks for this port. */
 const NO_PORT = -1
 
@@ -17,10 +18,10 @@ export class AskedKeys {
   hasChanged = false
   size = 0
   /** `[hash, slot + 1, serial, port]` per place; a slot of 0 is a free place. */
-  #places = new Int32Array(4 * 256)
+  #places = new Int32Array(4 * PLACES_MIN)
   /** `[from, until)` of the kept answers. */
-  #times = new Float64Array(2 * 256)
-  #answers: unknown[] = Array.from({ length: 256 })
+  #times = new Float64Array(2 * PLACES_MIN)
+  #answers: unknown[] = Array.from({ length: PLACES_MIN })
   #answerCount = 0
 
   /** Notes that a key was looked at and had this serial; returns its place, valid until the next `note`. */
@@ -44,7 +45,11 @@ export class AskedKeys {
       place = this.#placeOf(hash, slot)
     }
     this.size++
-    this.#places.set([hash, slot + 1, serial, NO_PORT], place * 4)
+    const fresh = this.#places
+    fresh[place * 4] = hash
+    fresh[place * 4 + 1] = slot + 1
+    fresh[place * 4 + 2] = serial
+    fresh[place * 4 + 3] = NO_PORT
     return place
   }
 
@@ -90,7 +95,17 @@ export class AskedKeys {
   }
 
   clear(): void {
-    this.#reset(256)
+    const places = this.#answers.length
+    // Mostly as many are asked again, so the room is kept; it shrinks when it was far too much.
+    if (places > PLACES_MIN && this.size * 8 < places) {
+      this.#reset(places / 2)
+    } else {
+      this.hasChanged = false
+      this.size = 0
+      this.#places.fill(0)
+      this.#answers.fill(undefined)
+      this.#answerCount = 0
+    }
   }
 
   #reset(places: number): void {

@@ -1,4 +1,4 @@
-import { OBJECT_KINDS, PORTS_OFFSET } from './encode.ts'
+import { OBJECT_HEADER_WORDS, OBJECT_KINDS } from './encode.ts'
 import { ClaimFlag, Control, claimCount, claimsOffset, claimWords, Rank, timeAt } from './layout.ts'
 import type { IdentityMemory } from './memory.ts'
 
@@ -103,7 +103,7 @@ export class ClaimRule {
     const isService = (header & 0xff) === SERVICE
     const isShared = isHost || (isNodeAddress && (flags & ClaimFlag.rank) === Rank.endpoint)
     if (!isShared && !isService) return true
-    const ports = this.#memory.words[object + PORTS_OFFSET] ?? 0
+    const ports = this.#memory.words[object + OBJECT_HEADER_WORDS] ?? 0
     if (isService) return port === 0 || ports === 0 || this.#memory.listHas(ports, port)
     return port !== 0 && this.#memory.listHas(ports, port)
   }

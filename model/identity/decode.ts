@@ -12,7 +12,8 @@ const OBJECTS_MAX = 16_384
 const LIST_MAX = 65_536
 
 const NO_TEXTS: Texts = Object.freeze({})
-const NO_ITEMS: readonly (number | string)[] = Object.freeze([])
+const NO_NUMBERS: readonly number[] = Object.freeze([])
+const NO_LIST: readonly string[] = Object.freeze([])
 
 /**
  * Reads objects from the journal. Each is decoded once and kept as long as there are not too many; texts and labels that
@@ -23,7 +24,9 @@ export class ObjectDecoder {
   readonly #memory: IdentityMemory
   readonly #objects = new Map<number, IdentityObject>()
   readonly #texts = new Map<number, string>()
-  readonly #lists = new Map<number, Texts | readonly (string | number)[]>()
+  readonly #numberLists = new Map<number, readonly number[]>()
+  readonly #textLists = new Map<number, readonly string[]>()
+  readonly #labelSets = new Map<number, Texts>()
   #atom = 0
   #atomsEnd = 0
   #word = 0
@@ -208,11 +211,11 @@ export class ObjectDecoder {
   }
 
   #numbers(): readonly number[] {
-    return this.#shared(this.#nextAtom(), NO_ITEMS, (words) => [...words]) as readonly number[]
+    return this.#shared(this.#numberLists, this.#nextAtom(), (words) => [...words]) ?? NO_NUMBERS
   }
 
   #textList(): readonly string[] {
-    return this.#shared(this.#nextAtom(), NO_ITEMS, (words) => Array.from(words, (atom) => this.#textOf(atom))) as readonly string[]
+    return this.#shared(this.#textLists, this.#nextAtom(), (words) => Array.from(words, (atom) => this.#textOf(atom))) ?? NO_LIST
   }
 
   #labels(): Texts {
@@ -221,17 +224,18 @@ export class ObjectDecoder {
       for (let i = 0; i + 1 < words.length; i += 2) labels[this.#textOf(words[i] as number)] = this.#textOf(words[i + 1] as number)
       return labels
     }
-    return this.#shared(this.#nextAtom(), NO_TEXTS, read) as Texts
+    return this.#shared(this.#labelSets, this.#nextAtom(), read) ?? NO_TEXTS
   }
 
-  #shared<T extends Texts | readonly (string | number)[]>(atom: number, empty: T, read: (words: Int32Array) => T): unknown {
+  /** What `read` makes of the words of a list, the same for all objects that have it; undefined for the empty list. */
+  #shared<T>(kept: Map<number, T>, atom: number, read: (words: Int32Array) => T): T | undefined {
     const length = this.#memory.listLength(atom)
-    if (length === 0 || length > LIST_MAX) return empty
-    const known = this.#lists.get(atom)
+    if (length === 0 || length > LIST_MAX) return undefined
+    const known = kept.get(atom)
     if (known !== undefined) return known
     const list = read(this.#memory.words.subarray(atom + 1, atom + 1 + length))
-    if (this.#lists.size >= TEXTS_MAX) this.#lists.clear()
-    this.#lists.set(atom, list)
+    if (kept.size >= TEXTS_MAX) kept.clear()
+    kept.set(atom, list)
     return list
   }
 }

@@ -18,10 +18,8 @@ export const ObjectFlag = {
   isHeadless: 32,
 } as const
 
-/** Words of an object before its atoms. */
+/** Words of an object before its atoms, the first of which is that of the ports in a pod, endpoint or service. */
 export const OBJECT_HEADER_WORDS = 2
-/** Where the atom of the ports stands in a record of a pod, endpoint or service. */
-export const PORTS_OFFSET = OBJECT_HEADER_WORDS
 
 const OBJECT_WORDS_MAX = 0xffff
 

@@ -78,11 +78,15 @@ export class Entries {
   move(journal: Journal, from: Int32Array, moved: Moved): void {
     for (const [place, records] of this.#records.entries()) {
       const at = place * ENTRY_WORDS
-      if (this.#words[at + RESOURCE] === 0) continue
+      if (records === 0) {
+        // Removed or free: no name is like this.
+        this.#words[at + NAME] = -1
+        continue
+      }
       this.#words[at + NAMESPACE] = journal.copyAtom(from, this.#words[at + NAMESPACE] as number, moved)
       this.#words[at + NAME] = journal.copyAtom(from, this.#words[at + NAME] as number, moved)
       if (typeof records !== 'number') this.#records[place] = records.map((record) => copyObject(journal, from, record, moved))
-      else if (records !== 0) this.#records[place] = copyObject(journal, from, records, moved)
+      else this.#records[place] = copyObject(journal, from, records, moved)
     }
   }
 

@@ -49,14 +49,6 @@ export function formatIp(family: IpFamily, words: ArrayLike<number>, at = 0): st
   return gap.length < 2 ? hex(0, 8) : `${hex(0, gap.start)}::${hex(gap.start + gap.length, 8)}`
 }
 
-/** Clears what is behind the first `bits` of an address. */
-export function maskIp(words: Int32Array, bits: number): void {
-  for (let i = 0; i < 4; i++) {
-    const kept = Math.min(32, Math.max(0, bits - i * 32))
-    if (kept < 32) words[i] = kept === 0 ? 0 : (words[i] as number) & (-1 << (32 - kept))
-  }
-}
-
 /** The prefix length of a CIDR (`10.0.0.0/8`) whose slash stands at `slash`; -1 when it is none that `family` can have. */
 export function prefixBits(cidr: string, slash: number, family: IpFamily): number {
   const digits = cidr.slice(slash + 1)

@@ -91,6 +91,7 @@ export class Key {
   }
 }
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 const UUID_LENGTH = 36
 const HEX_ZERO = 0x30
 const HEX_NINE = 0x39
@@ -131,7 +132,10 @@ export function parseContainerId(text: string, words: number[]): boolean {
 /** The digits of `count` words. */
 export function hexText(words: ArrayLike<number>, at: number, count: number): string {
   let text = ''
-  for (let i = at; i < at + count; i++) text += ((words[i] as number) >>> 0).toString(16).padStart(8, '0')
+  for (let i = at; i < at + count; i++) {
+    const word = words[i] as number
+    text += `${HEX[word >>> 24] as string}${HEX[(word >>> 16) & 255] as string}${HEX[(word >>> 8) & 255] as string}${HEX[word & 255] as string}`
+  }
   return text
 }
 

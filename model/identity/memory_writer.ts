@@ -13,6 +13,8 @@ const TABLE_SLOTS_MIN = 1024
 const SLACK_BYTES = 8 * MIB
 /** Less garbage than this is not worth moving for. */
 const GARBAGE_MIN_BYTES = 256 << 10
+/** So much may be appended to a small journal before somebody looks how much of it is still needed. */
+const UNCOUNTED_MAX_BYTES = 32 * MIB
 
 /**
  * The writer's side of the shared memory: journal, key table and control, and moving to others when the table is too small
@@ -29,6 +31,8 @@ export class MemoryWriter {
   readonly #control: SharedArrayBuffer
   #generation = 1
   #serial = 0
+  /** Bytes that were in use after the last move. */
+  #movedBytes = 0
   /** Slots in use, and those of them about whose key nothing is claimed any more. */
   #taken = 0
   #empty = 0
@@ -72,9 +76,10 @@ export class MemoryWriter {
 
   /** True when moving to a fresh journal frees enough to be worth it. */
   get isWorthCompacting(): boolean {
-    const live = this.journal.bytes - this.garbageBytes
-    if (this.garbageBytes < GARBAGE_MIN_BYTES) return false
-    return this.garbageBytes > live || (this.isFull && this.garbageBytes > SLACK_BYTES / 4)
+    if (this.garbageBytes >= GARBAGE_MIN_BYTES && this.garbageBytes > this.journal.bytes / 2) return true
+    // Texts that nothing refers to any more are not counted: now and then only moving tells how much of them there is.
+    const appended = this.journal.bytes - this.#movedBytes
+    return appended > 3 * this.#movedBytes + UNCOUNTED_MAX_BYTES || (this.isFull && appended > SLACK_BYTES / 4)
   }
 
   /** Says what is claimed about the key that `key` is set to. `slot` is what `memory.find` said of it. Returns the binding. */
@@ -131,6 +136,7 @@ export class MemoryWriter {
     moveRoots(journal, from.words, moved)
     this.journal = journal
     this.garbageBytes = 0
+    this.#movedBytes = journal.bytes
     this.#moveTo(journal.buffer, table)
     this.encoder = new ObjectEncoder(journal)
     this.decoder = new ObjectDecoder(this.memory)

@@ -16,6 +16,12 @@ export interface LookupCounts {
   misses: number
 }
 
+/** What keys that are texts, other than those of services, are keys of. */
+const TEXT_KEY_KINDS: Readonly<Partial<Record<KeyKind, IdentityObject['kind']>>> = {
+  [KeyKind.podName]: 'pod',
+  [KeyKind.node]: 'node',
+  [KeyKind.namespace]: 'namespace',
+}
 const ANY_PORT = -1
 const NO_PREFIXES: readonly number[] = []
 
@@ -25,9 +31,11 @@ class Attached {
   readonly decoder: ObjectDecoder
   readonly rule: ClaimRule
   version: number
+  /** What `Control.ways` was when the version was looked at last. */
   ways: number
-  prefixes4 = NO_PREFIXES
-  prefixes6 = NO_PREFIXES
+  #prefixes4 = NO_PREFIXES
+  #prefixes6 = NO_PREFIXES
+  #prefixesRead = -1
 
   constructor(handles: IdentityHandles) {
     this.memory = new IdentityMemory(handles)
@@ -35,12 +43,18 @@ class Attached {
     this.rule = new ClaimRule(this.memory)
     this.version = Atomics.load(this.memory.control, Control.version)
     this.ways = Atomics.load(this.memory.control, Control.ways)
-    this.readWays()
   }
 
-  readWays(): void {
-    this.prefixes4 = prefixLengths(this.memory.control, 4)
-    this.prefixes6 = prefixLengths(this.memory.control, 6)
+  /** The prefix lengths of blocks, the longest first. */
+  prefixes(family: 4 | 6): readonly number[] {
+    const { control } = this.memory
+    const ways = Atomics.load(control, Control.ways)
+    if (ways !== this.#prefixesRead) {
+      this.#prefixesRead = ways
+      this.#prefixes4 = prefixLengths(control, 4)
+      this.#prefixes6 = prefixLengths(control, 6)
+    }
+    return family === 4 ? this.#prefixes4 : this.#prefixes6
   }
 }
 
@@ -125,7 +139,7 @@ export class SharedIdentityIndex implements IdentityIndex {
 
   podByUid(uid: string): Pod | undefined {
     const attached = this.#attached
-    const pod = attached !== undefined && this.#key.setUid(uid, attached.memory.seed) ? this.#last(attached) : undefined
+    const pod = attached !== undefined && this.#key.setUid(uid, attached.memory.seed) ? this.#last(attached, 'pod') : undefined
     this.#count('pod_uid', pod !== undefined)
     return pod as Pod | undefined
   }
@@ -196,11 +210,11 @@ export class SharedIdentityIndex implements IdentityIndex {
     const key = this.#key
     if (!key.setVirtual(ip, seed)) return undefined
     const own = this.#look(attached) ? this.#at(attached, port, timeMs) : undefined
-    if (own !== undefined || attached.prefixes4.length + attached.prefixes6.length === 0) return own
+    if (own !== undefined) return own
     const family = parseIp(ip, this.#ip)
-    if (family === 0) return undefined
-    for (const bits of family === 4 ? attached.prefixes4 : attached.prefixes6) {
-      const found = key.setBlock(this.#ip, family, bits, seed) && this.#look(attached) ? this.#at(attached, port, timeMs) : undefined
+    const prefixes = family === 0 ? NO_PREFIXES : attached.prefixes(family)
+    for (const bits of prefixes) {
+      const found = key.setBlock(this.#ip, family as 4 | 6, bits, seed) && this.#look(attached) ? this.#at(attached, port, timeMs) : undefined
       if (found !== undefined) return found
     }
     return undefined
@@ -208,7 +222,7 @@ export class SharedIdentityIndex implements IdentityIndex {
 
   #byTexts(kind: KeyKind, a: string, b: string): IdentityObject | undefined {
     const attached = this.#attached
-    return attached !== undefined && this.#key.setTexts(kind, a, b, attached.memory.seed) ? this.#last(attached) : undefined
+    return attached !== undefined && this.#key.setTexts(kind, a, b, attached.memory.seed) ? this.#last(attached, TEXT_KEY_KINDS[kind] ?? 'service') : undefined
   }
 
   #byWildcard(host: string): IdentityObject | undefined {
@@ -222,7 +236,7 @@ export class SharedIdentityIndex implements IdentityIndex {
   }
 
   /** What the key is now, or was last. */
-  #last(attached: Attached): IdentityObject | undefined {
+  #last(attached: Attached, kind: IdentityObject['kind']): IdentityObject | undefined {
     if (!this.#look(attached)) return undefined
     const kept = this.#asked.answer(this.#place, ANY_PORT, 0)
     if (kept !== undefined) return kept as IdentityObject
@@ -235,6 +249,7 @@ export class SharedIdentityIndex implements IdentityIndex {
     let best = first
     for (let i = 1; i < count; i++) if (timeAt(memory.words, first + i * stride + 4) > timeAt(memory.words, best + 4)) best = first + i * stride
     const object = decoder.object(memory.words[best] ?? 0)
+    if (object.kind !== kind) return undefined
     this.#asked.keep(this.#place, object, { port: ANY_PORT, fromMs: 0, untilMs: Number.POSITIVE_INFINITY })
     return object
   }
@@ -283,7 +298,6 @@ export class SharedIdentityIndex implements IdentityIndex {
     const ways = Atomics.load(memory.control, Control.ways)
     if (ways !== attached.ways) {
       attached.ways = ways
-      attached.readWays()
       return this.#asked.size > 0
     }
     if (this.#asked.hasChanged) return true

@@ -45,7 +45,7 @@ export class Identities {
     this.#options = options
   }
 
-  /** Grows when answers given before may have changed. */
+  /** Another number when answers given before may have changed. */
   get version(): number {
     return this.#index.version * 2 + (this.#index.isSynced ? 1 : 0)
   }
@@ -140,17 +140,13 @@ export class Identities {
   }
 
   #ask<T>(find: (timeMs: number) => Found<T> | undefined): T | undefined {
-    const timeMs = this.#timeMs
-    const { changedMs } = this.#index
-    const found = find(timeMs)
-    // What is true of the past need not be true of later entries, which the same answer would be given to.
-    const present = timeMs < changedMs ? find(changedMs) : found
+    const found = find(this.#timeMs)
     if (found === undefined) {
-      if (present !== undefined) this.isTransient = true
+      // Nobody then need not be nobody now, and "nobody" does not say since when.
+      const { changedMs } = this.#index
+      if (this.#timeMs < changedMs && find(changedMs) !== undefined) this.isTransient = true
       return undefined
     }
-    const isOpen = found.untilMs === Number.POSITIVE_INFINITY
-    if (timeMs < found.fromMs || timeMs >= found.untilMs || (isOpen && present?.value !== found.value)) this.isTransient = true
     this.fromMs = Math.max(this.fromMs, found.fromMs)
     this.untilMs = Math.min(this.untilMs, found.untilMs)
     return found.value

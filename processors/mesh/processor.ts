@@ -100,19 +100,15 @@ export class MeshProcessor implements Component, Consumer<AccessLogs> {
 
   #pass(logs: AccessLogs, mayWait: boolean): void | Promise<void> {
     if (this.#edges.renewIfFull()) this.#counts.renewals.add(1)
-    const cache = this.#cacheOf(logs.strings)
+    const version = this.#identities?.version ?? 0
+    const cache = this.#cacheOf(logs.strings, version)
     const { local, isNew } = this.#locals.of(logs.origin)
     if (isNew) this.#counts.origin(local.role)
     this.#analyse(logs, { local, mayWait }, cache)
     this.#counts.flush()
-    if (this.#waiting.length > 0) this.#hold(logs)
+    if (this.#waiting.length > 0) this.#delay?.hold(logs, this.#waiting.splice(0), version)
     logs.edges = this.#edges
     return this.#next.consume(logs)
-  }
-
-  #hold(logs: AccessLogs): void {
-    const rows = this.#waiting.splice(0)
-    this.#delay?.hold(logs, rows)
   }
 
   #analyse(logs: AccessLogs, of: { readonly local: Local; readonly mayWait: boolean }, cache: Cache): void {
@@ -181,13 +177,13 @@ export class MeshProcessor implements Component, Consumer<AccessLogs> {
   }
 
   /** Ids of strings belong to one interner (one receiver) and one of its epochs, edges to one epoch of the table. */
-  #cacheOf(strings: ByteInterner): Cache {
+  #cacheOf(strings: ByteInterner, version: number): Cache {
     let cache = this.#caches.get(strings)
     if (cache === undefined) {
       cache = new Cache(this.#memoMax)
       this.#caches.set(strings, cache)
     }
-    cache.sync(strings.epoch, this.#edges.epoch, this.#identities?.version ?? 0)
+    cache.sync(strings.epoch, this.#edges.epoch, version)
     return cache
   }
 }

@@ -58,11 +58,13 @@ export class ResolveDelay {
     return misses.every((ip) => (this.#givenUp.get(ip) ?? 0) <= nowMs)
   }
 
-  /** Takes rows out of a batch and holds them; `rows` are in ascending order. */
-  hold(logs: AccessLogs, rows: readonly number[]): void {
+  /**
+   * Takes rows out of a batch and holds them; `rows` are in ascending order. `version` is the host's of before they were
+   * looked at: what has changed since is looked at anew.
+   */
+  hold(logs: AccessLogs, rows: readonly number[], version: number): void {
     const deadlineMs = this.#settings.clock.monotonic() + this.#delayMs
-    // Looked at anew when the index has changed after this.
-    if (this.#rows.size === 0) this.#version = this.#host.version()
+    if (this.#rows.size === 0) this.#version = version
     for (const i of rows) {
       this.#makeRoom()
       this.#rows.add(logs, i, deadlineMs)

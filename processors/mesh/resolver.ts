@@ -1,4 +1,5 @@
 import { type CalledService, type Edge, type Evidence, type Party, type Reporter, UNKNOWN_PARTY, UNKNOWN_SERVICE } from '../../model/edges.ts'
+import type { Service } from '../../model/identity/objects.ts'
 import type { StructObject } from '../../model/struct.ts'
 import { type ClusterName, parseClusterName, serviceOfSni } from './cluster_name.ts'
 import type { EdgeFacts } from './edge_table.ts'
@@ -7,7 +8,7 @@ import type { Local } from './local.ts'
 import { hasLabels, type NamingRules } from './naming/rules.ts'
 import { calledService, completed } from './owner_party.ts'
 import type { Peer } from './peer.ts'
-import { type Address, NO_ADDRESS, type RowFacts, Shape } from './row_facts.ts'
+import { type Address, type RowFacts, Shape } from './row_facts.ts'
 import { hostOfAuthority, isLoopback, type ServiceHost, withoutPort } from './service_host.ts'
 import { parseSpiffe } from './spiffe.ts'
 
@@ -30,6 +31,7 @@ interface Side {
 }
 
 const NOBODY: Side = { party: UNKNOWN_PARTY }
+const NO_SERVICES: readonly Service[] = []
 
 type Direction = Edge['direction']
 
@@ -300,28 +302,25 @@ export class EdgeResolver {
     const isOwnPort = local.isIstio && cluster.inboundPort > 0
     const found = isOwnPort ? undefined : this.#identities?.serviceAt(row.downstreamLocal)
     if (found !== undefined) return found
-    const address = this.#identities === undefined ? NO_ADDRESS : servedAddress(row, local, cluster)
-    return this.#serviceByHost(row, { local, own, address }) ?? this.#serviceByEndpoints(address) ?? itself
+    const services = this.#identities?.servicesOf(servedAddress(row, local, cluster)) ?? NO_SERVICES
+    const [best] = services
+    if (best === undefined) return this.#serviceByHost(row, local, own) ?? itself
+    // Where there is only one, a Host header could not name another: it need not be looked at for every row.
+    const isCertain = services.length === 1 && this.#options.hostHeader !== 'always'
+    const named = isCertain ? undefined : this.#serviceByHost(row, local, own, services)
+    return named ?? calledService(best, 'endpoints')
   }
 
-  /** The Host header counts for a server where it names that very workload, or a service that leads to it. */
-  #serviceByHost(row: RowFacts, server: { readonly local: Local; readonly own: Party; readonly address: Address }): CalledService | undefined {
+  /** The Host header counts for a server where it names one of the services that lead to it; if none are known, that very workload. */
+  #serviceByHost(row: RowFacts, local: Local, own: Party, services = NO_SERVICES): CalledService | undefined {
     const { hostHeader } = this.#options
-    const { local, own, address } = server
-    if (hostHeader === 'never') return undefined
-    const header = this.#hostHeader(row, local)
+    const header = hostHeader === 'never' ? undefined : this.#hostHeader(row, local)
     if (header === undefined || header.service.host === '') return undefined
     const { service } = header
     const withNamespace = { ...service, namespace: service.namespace || own.namespace }
     if (hostHeader === 'always') return withNamespace
-    const services = this.#identities?.servicesOf(address) ?? []
     if (services.length > 0) return services.some(({ name, namespace }) => name === service.name && namespace === service.namespace) ? service : undefined
     return service.namespace === own.namespace && local.names.has(service.name) ? withNamespace : undefined
-  }
-
-  #serviceByEndpoints(address: Address): CalledService | undefined {
-    const [best] = this.#identities?.servicesOf(address) ?? []
-    return best === undefined ? undefined : calledService(best, 'endpoints')
   }
 }
 

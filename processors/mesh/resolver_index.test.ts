@@ -39,6 +39,13 @@ function cluster(): FakeIdentityIndex {
     .add(endpointOf('reviews-svc', 'shop', '10.0.0.1', { ports: [9080] }))
 }
 
+/** The same, with a second service that leads to the reporting proxy. */
+function twoServices(): FakeIdentityIndex {
+  return cluster()
+    .add(serviceOf('reviews-canary', 'shop'))
+    .add(endpointOf('reviews-canary', 'shop', '10.0.0.1', { ports: [9080] }))
+}
+
 const INBOUND = { cluster: 'inbound|9080||', local: '10.0.0.1:9080' }
 const OUTBOUND = { cluster: 'outbound|9080||ratings.shop.svc.cluster.local', direct: '10.0.0.1:4000' }
 
@@ -248,11 +255,23 @@ describe('the called service', () => {
       service: [host('reviews-svc'), 'endpoints'],
     },
     {
-      name: 'for a server, a Host header that names a service of its own',
-      entry: { ...INBOUND, authority: 'reviews-svc' },
-      service: [host('reviews-svc'), 'authority'],
+      name: 'for a server, of several services the one that the Host header names',
+      entry: { ...INBOUND, authority: 'reviews-canary' },
+      index: twoServices(),
+      service: [host('reviews-canary'), 'authority'],
     },
-    { name: 'for a server, no Host header of another service', entry: { ...INBOUND, authority: 'ratings' }, service: [host('reviews-svc'), 'endpoints'] },
+    {
+      name: 'for a server, none of other services that the Host header names',
+      entry: { ...INBOUND, authority: 'ratings' },
+      index: twoServices(),
+      service: [host('reviews-svc'), 'endpoints'],
+    },
+    {
+      name: 'for a server, what the Host header says if told so',
+      entry: { ...INBOUND, authority: 'ratings' },
+      config: { host_header: 'always' },
+      service: [host('ratings'), 'authority'],
+    },
     { name: 'for a server without endpoints, the server itself', origin: lonely, entry: INBOUND, service: ['reviews', 'node'] },
   ])('is $name', ({ origin, entry, config, index, service }) => {
     const found = analyse(origin ?? sidecar, entry, { ...(config === undefined ? {} : { config }), index: index ?? cluster() }).edge.service
@@ -269,6 +288,13 @@ describe('the called service', () => {
     }
     expect(behind('10.0.0.9:9080')).toEqual([host('ratings'), 'address'])
     expect(behind('10.0.0.7:9090')).toEqual([host('metrics'), 'endpoints'])
+  })
+
+  test('needs no Host header where only one service leads to the server', () => {
+    const { mesh, settings } = meshForTest({}, cluster())
+    const entries = Array.from({ length: 100 }, (_, i) => ({ ...INBOUND, direct: '10.0.0.7:1', authority: `host-${i}` }))
+    void mesh.consume(new BatchBuilder().batch(sidecar, entries))
+    expect(settings.telemetry.value('meshscope_mesh_resolutions')).toBe(1)
   })
 
   test('keeps Istio’s names for what is in no registry', () => {

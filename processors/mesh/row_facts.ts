@@ -29,8 +29,7 @@ export interface Address {
   readonly port: number
 }
 
-/** No address at all. */
-export const NO_ADDRESS: Address = { ip: '', port: 0 }
+const NO_ADDRESS: Address = { ip: '', port: 0 }
 
 /**
  * Bits that are in every cache key beside ids of strings. The `has…` bits say that an optional column is not empty: where

@@ -1,4 +1,5 @@
 import { Builder, type Offset } from 'flatbuffers'
+import type { Consumer } from '../../component/consumer.ts'
 import { ByteInterner } from '../../lib/intern.ts'
 import { ProtobufWriter } from '../../lib/protobuf/writer.ts'
 import { AccessLogs, AddressKind, EntryKind, LogType, type StreamOrigin } from '../../model/access_logs.ts'
@@ -237,10 +238,10 @@ export const MESH_DEFAULTS: MeshConfig = {
   held_entries_max: 4096,
 }
 
-/** A started processor with its telemetry, behind which nothing comes; `index` is the identity index of its thread. */
-export function meshForTest(config: Partial<MeshConfig> = {}, index?: IdentityIndex) {
+/** A started processor with its telemetry, before `next`; `index` is the identity index of its thread. */
+export function meshForTest(config: Partial<MeshConfig> = {}, index?: IdentityIndex, next: Consumer<AccessLogs> = { consume: () => {} }) {
   const settings = { ...fakeSettings('processor', 'mesh'), shared: () => index }
-  const mesh = new MeshProcessor(settings, { ...MESH_DEFAULTS, ...config }, { consume: () => {} })
+  const mesh = new MeshProcessor(settings, { ...MESH_DEFAULTS, ...config }, next)
   mesh.start()
   return { settings, mesh }
 }

@@ -54,7 +54,7 @@ export class Pipeline {
 
 function meshSettings(given: Partial<MeshSettings> = {}): MeshSettings {
   const checked = { ...given } as MeshSettings
-  new Ajv({ useDefaults: true, strict: false }).validate(meshConfig.schema, checked)
+  new Ajv({ useDefaults: true, strict: false, formats: { duration: true, path: true } }).validate(meshConfig.schema, checked)
   return checked
 }
 

@@ -193,5 +193,6 @@ test('a worker that dies shows in readiness and telemetry, not in liveness', asy
   const { text } = await get(`127.0.0.1:${port}`, '/metrics')
   expect(text).toContain('\nmeshscope_worker_restarts{reason="uncaught_error"} 1\n')
   expect(text).toContain('\nmeshscope_workers_running 2\n')
+  expect(text).toMatch(/^meshscope_worker_event_loop_delay_seconds\{worker="1",statistic="max"\} [\d.]+$/m)
   expect(text).toContain('\nmeshscope_connector_consumed_items{connector="fake_count",otel_signal="logs",outcome="success"} 1\n')
 })

@@ -82,9 +82,10 @@ describe('the owner of a pod', () => {
       is: ['ReplicaSet', 'cart-1'],
       replicaSet: 'cart-1',
     },
-  ] as const)('$name', ({ name: _, pod: sketch, is, ...between }) => {
+  ] as const)('$name', ({ pod: sketch, is, ...rest }) => {
     const [kind, name] = is
-    expect(ownerOf(pod(sketch as Parameters<typeof pod>[0]))).toEqual({ workload: { kind, name, isInferred: false }, replicaSet: '', job: '', ...between })
+    const { replicaSet = '', job = '' } = rest as { readonly replicaSet?: string; readonly job?: string }
+    expect(ownerOf(pod(sketch as Parameters<typeof pod>[0]))).toEqual({ workload: { kind, name, isInferred: false }, replicaSet, job })
   })
 })
 

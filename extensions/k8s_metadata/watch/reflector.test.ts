@@ -313,6 +313,27 @@ describe('a watch that fails', () => {
     expect(reflector.counts.lists).toBe(1)
   })
 
+  test('by silence twice in a row lists anew, as the server may have been set back', async () => {
+    createPods(5)
+    const { reflector, clock } = reflect()
+    await run?.untilMirrored()
+    const [watch] = api.watches('pods')
+    watch?.bookmark()
+    api.fail({ fault: { kind: 'stall', afterBytes: 0 }, verb: 'watch', times: 2 })
+    clock.advance(2000)
+    watch?.close()
+    for (const watches of [2, 3]) {
+      await run?.until('it watches', () => reflector.counts.watches === watches && reflector.status.state === 'synced')
+      clock.advance(150_000)
+      await run?.until('it has noticed', () => reflector.counts.idle === watches - 1)
+    }
+    churn('unheard')
+    await run?.until('it has listed again', () => reflector.counts.lists === 2)
+    await run?.untilMirrored()
+    expect(reflector.counts.relists.idle).toBe(1)
+    expect(requestsFor('watch').at(-1)?.query['resourceVersion']).toBe('')
+  })
+
   test('by a server that stops and comes back is resumed', async () => {
     createPods(5)
     const { reflector, statuses } = reflect()
@@ -359,12 +380,15 @@ describe('rights and resources', () => {
   test.for([
     { verb: 'list', message: /^RBAC: missing list on pods: pods is forbidden: User .* cannot list resource "pods"/ },
     { verb: 'watch', message: /^RBAC: missing watch on pods: pods is forbidden: User .* cannot watch resource "pods"/ },
-  ] as const)('a missing right to $verb is named, and asked for seldom', async ({ verb, message }) => {
+  ] as const)('a missing right to $verb is named, and in the long run asked for seldom', async ({ verb, message }) => {
     createPods(3)
     api.deny('pods', verb)
     const { reflector, clock } = reflect({ prefersStreaming: false })
     await run?.until('it says so', () => reflector.status.state === 'forbidden')
     expect(reflector.status.error).toMatch(message)
+    // At first as after any failure: a server that has just started refuses everybody for a moment.
+    clock.advance(60_000)
+    await run?.until('it has asked again', () => reflector.counts.failures === 2)
     const asked = api.requests.length
     clock.advance(29_999)
     await new Promise((resolve) => setImmediate(resolve))

@@ -26,7 +26,7 @@ export interface ReflectorTimings {
   readonly watchSecondsMax: number
   /** A watch that ends sooner without an event counts as failed. */
   readonly shortWatchMs: number
-  /** How long to wait when a right is missing. */
+  /** How long to wait when a right has been missing for at least so long. */
   readonly forbiddenMs: number
   /** How long to wait before looking for an optional resource again. */
   readonly absentMs: number
@@ -69,6 +69,8 @@ const PAGE_ITEMS = 500
 /** A version that the server has not seen is waited for this many times before everything is listed anew. */
 const TOO_LARGE_TRIES = 3
 const TOO_LARGE_WAIT_MS = 1_000
+/** A server that was set back to an older state accepts our version and stays silent until it has caught up: never, perhaps. */
+const IDLE_WATCHES_MAX = 2
 /** So many streaming lists in a row may break off before lists are made in pages. */
 const BROKEN_STREAMS_MAX = 3
 /** A watch that expires so soon after a list is a server in trouble, not one that was away. */
@@ -108,6 +110,8 @@ export class Reflector {
   /** Whether the sink was told that a list begins which has not become complete. */
   #isListing = false
   #tooLargeTries = 0
+  /** Watches in a row on which nothing came. */
+  #idleWatches = 0
   /** Streaming lists in a row that broke off after they had begun. */
   #brokenStreams = 0
 
@@ -240,6 +244,7 @@ export class Reflector {
   #event(line: string): void {
     const event = parseWatchEvent(line)
     this.#lastEventMs = this.#clock.now()
+    this.#idleWatches = 0
     switch (event.type) {
       case 'ERROR':
         this.counts.errors++
@@ -310,7 +315,8 @@ export class Reflector {
         return this.#recoverNotFound(error)
       case 'forbidden':
         this.#enter('forbidden', error.message)
-        return this.#around(this.#timings.forbiddenMs)
+        // A server that has just started refuses everything until it has read its rules: a second, not a matter for a long wait.
+        return this.#clock.now() - this.#since < this.#timings.forbiddenMs ? this.#backOff.next() : this.#around(this.#timings.forbiddenMs)
       default:
         return this.#retry(error.message, error.retryAfterMs)
     }
@@ -349,6 +355,10 @@ export class Reflector {
     // Servers that do not know streaming lists may take the request for an ordinary watch and never mark the end.
     if (this.#mustList) this.#streamsList = false
     if (!wasOpen) return this.#retry(error.message, error.retryAfterMs)
+    if (!this.#mustList && ++this.#idleWatches >= IDLE_WATCHES_MAX) {
+      this.#idleWatches = 0
+      this.#relist('idle', '')
+    }
     this.#enter('retrying', error.message)
     return 0
   }

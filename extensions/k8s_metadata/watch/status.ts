@@ -55,6 +55,8 @@ export type RelistReason =
   | 'malformed'
   /** The server is behind the last version, as after a restore from a backup. */
   | 'version_too_large'
+  /** Nothing came on several watches in a row, not even a bookmark. */
+  | 'idle'
   /** The watch was answered with 400, 404 or 422. */
   | 'refused'
   /** A list broke off and begins again. */
@@ -103,6 +105,6 @@ export function newReflectorCounts(): ReflectorCounts {
     unusable: 0,
     failures: 0,
     bytes: 0,
-    relists: { expired: 0, malformed: 0, version_too_large: 0, refused: 0, interrupted: 0 },
+    relists: { expired: 0, malformed: 0, version_too_large: 0, idle: 0, refused: 0, interrupted: 0 },
   }
 }

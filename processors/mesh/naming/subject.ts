@@ -14,8 +14,8 @@ export interface NamingSources {
 }
 
 /** The Kubernetes objects that a path may begin with; any other path is one of metadata. */
-export const OBJECT_ROOTS = ['pod', 'service', 'serviceEntry'] as const
-export type ObjectRoot = (typeof OBJECT_ROOTS)[number]
+const OBJECT_ROOTS = ['pod', 'service', 'serviceEntry'] as const
+type ObjectRoot = (typeof OBJECT_ROOTS)[number]
 
 /** The object that a path such as `pod.metadata.name` begins with; undefined for paths of metadata such as `SERVICE`. */
 export function objectRootOf(parts: readonly string[]): ObjectRoot | undefined {
