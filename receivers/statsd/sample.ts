@@ -19,6 +19,9 @@ export interface Sample {
   readonly lineEnd: number
   readonly nameStart: number
   readonly nameEnd: number
+  /** What stands inside the name and is not part of it: SignalFX tags with their brackets; start = end when nothing does. */
+  readonly nameCutStart: number
+  readonly nameCutEnd: number
   readonly type: SampleType
   /** Finite. For sets the member stands in `valueStart`, `valueEnd`. */
   readonly value: number
@@ -51,6 +54,7 @@ export interface Sample {
 export type RejectReason =
   | 'no_value'
   | 'empty_name'
+  | 'bad_name'
   | 'bad_value'
   | 'bad_type'
   | 'bad_rate'
@@ -65,6 +69,9 @@ export type RejectReason =
   | 'too_long'
   | 'too_many_tags'
 
+/** What of an accepted line was left out, replaced or read as if it were not there. */
+export type Flaw = RejectReason | 'unknown_section'
+
 /** Takes what a parser finds. Everything is synchronous and valid during the call only. */
 export interface SampleSink {
   sample(sample: Sample): void
@@ -75,4 +82,6 @@ export interface SampleSink {
   rejected(reason: RejectReason, bytes: Uint8Array, start: number, end: number): void
   /** The line (or, for etsy's several samples, what is good of it) was taken. Every line ends in this or in `rejected`. */
   accepted(bytes: Uint8Array, start: number, end: number): void
+  /** A part `bytes[start, end)` of a line that is taken was not; comes before `accepted` or, when nothing else was good, `rejected`. */
+  flaw?(flaw: Flaw, bytes: Uint8Array, start: number, end: number): void
 }
