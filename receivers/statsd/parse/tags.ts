@@ -34,15 +34,12 @@ function readTag(from: number, to: number, line: LineContext): Verdict {
   const hasKey = start < end && colon !== start
   if (rules.isStrict && (!hasKey || colon === end - 1)) return 'bad_tags'
   if (start === end) return undefined
-  if (!hasKey && (rules.trims || !rules.keepsValueless)) {
+  // To DogStatsD a tag is one text: it keeps one that begins with its colon.
+  const isKept = hasKey ? rules.keepsValueless || (colon >= 0 && colon < end - 1) : rules.dialect === 'dogstatsd'
+  if (!isKept) {
     sink.flaw?.('bad_tags', bytes, start, end)
     return undefined
   }
-  if (!rules.keepsValueless && (colon < 0 || colon === end - 1)) {
-    sink.flaw?.('bad_tags', bytes, start, end)
-    return undefined
-  }
-  // To DogStatsD a tag is one text: one that begins with its colon is kept as a key.
   return slots.addTag(start, colon < 0 || !hasKey ? end : colon, end) ? undefined : 'too_many_tags'
 }
 
@@ -115,7 +112,7 @@ function readLenientNameTags(line: LineContext): Verdict {
   const open = find(bytes, 0x5b, nameStart, nameEnd)
   const close = open < 0 ? -1 : find(bytes, 0x5d, open, nameEnd)
   if (close > 0 && areNameTags(bytes, open + 1, close, COMMA)) return cutBrackets(line, open, close)
-  for (let at = nameStart + 1; at < nameEnd; at++) {
+  for (let at = nameStart + 1; at < nameEnd && bytes[at] !== EQUALS; at++) {
     const byte = bytes[at]
     if (byte !== HASH && byte !== COMMA && byte !== SEMICOLON) continue
     const separator = byte === SEMICOLON ? SEMICOLON : COMMA
