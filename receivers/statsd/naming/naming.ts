@@ -24,9 +24,11 @@ export interface SeriesSpec {
   readonly ttlMs: number
   /** Every value is multiplied by this (statsd_exporter's `scale`, milliseconds to seconds); 1 = as sent. */
   readonly scale: number
+  /** Number (from 1) of the mapping rule that made it; absent where no rule did. */
+  readonly rule?: number
 }
 
-/** Why a sample has no series. */
+/** Why a sample has no series; `rule` is the number (from 1) of the mapping rule that said so. */
 export type NoSeries = { readonly dropped: 'mapping_drop' | 'profile_duplicate' | 'bad_name' | 'illegal_value'; readonly rule?: number }
 
 /** A name with its tags, as text; `tags` in the order of the line, values of valueless tags are undefined. */
