@@ -81,15 +81,16 @@ export class EnvoyNaming implements Naming {
     const torn = sent.size === 0 ? undefined : rejoin(name, sent, this.#dottedNames)
     // Names that came with tags had theirs taken out by Envoy; a plain name has none, or Envoy would have found them as we do.
     if (torn === undefined && sent.size > 0) return this.#withSent({ name, tags: new Map() }, sent)
-    if (torn !== undefined) sent.delete(torn.tag)
+    for (const tag of torn?.tags ?? []) sent.delete(tag)
     const hidden = hideDots(torn?.stat ?? name, this.#dottedNames)
     const extracted = extractTags(hidden)
     const tags = new Map([...extracted.tags].map(([tag, value]) => [tag, showDots(value)]))
     // Istio's own stats_tags have no `envoy.` before their names: the one that is put together keeps the name it came with.
-    if (torn !== undefined && !torn.tag.startsWith('envoy.')) renameTag(tags, `envoy.${torn.tag}`, torn.tag)
+    if (torn?.tags[0] === 'cluster_name') renameTag(tags, 'envoy.cluster_name', 'cluster_name')
     const whole = this.#dottedNames === 'none' ? { name: extracted.name, tags } : withAppMeshTags(hidden, extracted.name, tags)
     const stat = this.#withSent({ name: showDots(whole.name), tags: whole.tags }, sent)
-    return torn === undefined ? stat : { ...stat, repaired: torn.tag }
+    const repaired = torn?.tags[0]
+    return repaired === undefined ? stat : { ...stat, repaired }
   }
 
   /** Joins the tags that came with the line; what was sent wins. */

@@ -24,21 +24,27 @@ export function showDots(text: string): string {
   return text.replaceAll(KEPT_DOT, '.')
 }
 
-/**
- * The full dotted name of a stat that arrived with tags, where Envoy tore a name apart between the tag and the stat; undefined
- * where it did not. `tag` is then to be forgotten, since extraction finds it again.
- */
-export function rejoin(name: string, tags: ReadonlyMap<string, string>, mode: DottedNames): { readonly stat: string; readonly tag: string } | undefined {
+/** The full dotted name of a stat that arrived with tags, and those that are found in it again. */
+export interface Rejoined {
+  readonly stat: string
+  /** The one whose value was torn first. */
+  readonly tags: readonly string[]
+}
+
+/** Puts a stat together where Envoy tore a name apart between a tag and what is left; undefined where it did not. */
+export function rejoin(name: string, tags: ReadonlyMap<string, string>, mode: DottedNames): Rejoined | undefined {
   if (mode === 'none') return undefined
   for (const [tag, pattern] of TORN) {
     const value = tags.get(tag)
     const match = value === undefined || value.includes('.') ? null : pattern.exec(name)
     if (value === undefined || match === null) continue
-    const [, before = '', rest = ''] = match
+    const [, first = '', rest = ''] = match
+    // The address of the listener was cut out as well, and without it the stat prefix is not found.
+    const address = first === 'listener.http.' ? tags.get('envoy.listener_address') : undefined
+    const before = address === undefined ? first : `listener.${address}.http.`
     const stat = `${before}${value}.${rest}`
-    const hidden = hideDots(stat, mode)
-    const isTorn = hidden.startsWith(`${before}${value}${KEPT_DOT}`) || (value === 'ingress' && /^\w+\.\d+\./.test(rest))
-    if (isTorn) return { stat, tag }
+    const isTorn = hideDots(stat, mode).includes(`${value}${KEPT_DOT}`) || (value === 'ingress' && /^\w+\.\d+\./.test(rest))
+    if (isTorn) return { stat, tags: address === undefined ? [tag] : [tag, 'envoy.listener_address'] }
   }
   return undefined
 }

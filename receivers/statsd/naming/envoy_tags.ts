@@ -152,7 +152,7 @@ function regexOf(tokens: string): RegExp {
   const parts = tokens.split('.').map((token, at, all) => {
     const isLast = at === all.length - 1
     if (token === '**') return isLast ? '.*' : '(?:.*\\.)?'
-    const text = token === '*' ? `${VALUE}` : token === '$' ? `((${VALUE})\\.)` : token
+    const text = token === '*' ? VALUE : token === '$' ? `((${VALUE})\\.)` : token
     return token === '$' || isLast ? text : `${text}\\.`
   })
   return regex(`^${parts.join('')}$`)

@@ -78,7 +78,7 @@ class Reader {
   #depth = 0
 
   constructor(text: string) {
-    this.#chars = [...withoutQuotes(text)]
+    this.#chars = Array.from(withoutQuotes(text))
   }
 
   get isAtEnd(): boolean {

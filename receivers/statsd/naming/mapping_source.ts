@@ -1,4 +1,4 @@
-import { isMap, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml'
+import { type Document, isMap, isSeq, LineCounter, type Node, type Pair, parseDocument, visit } from 'yaml'
 import type { Mapping } from './mapping.ts'
 import { checkMapping } from './mapping_check.ts'
 import type { MappingFault, MappingPath } from './mapping_values.ts'
@@ -46,10 +46,11 @@ export function loadMapping(text: string, fileName: string): LoadedMapping {
   try {
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, schema: 'failsafe', merge: true, logLevel: 'silent' })
     const place = (fault: MappingFault): MappingProblem => ({ ...fault, file: fileName, ...position(document.contents, fault, lines) })
-    if (document.errors.length > 0) {
-      const problems = document.errors.map((error) => {
-        const { line, col } = lines.linePos(error.pos[0])
-        return { file: fileName, line, column: col, path: [], problem: 'not valid YAML', found: lowerFirst(error.message), ...tabHint(text, error.pos[0]) }
+    const syntax = syntaxFaults(text, document)
+    if (syntax.length > 0) {
+      const problems = syntax.map(({ at, ...fault }) => {
+        const { line, col } = lines.linePos(at)
+        return { file: fileName, line, column: col, path: [], problem: 'not valid YAML', ...fault }
       })
       return { problems, warnings: [] }
     }
@@ -78,6 +79,28 @@ export function formatMappingProblem(problem: MappingProblem, options: { readonl
   return lines.map(visible).join('\n')
 }
 
+interface SyntaxFault {
+  /** Offset in the text. */
+  readonly at: number
+  readonly found: string
+  readonly hint?: string
+}
+
+function syntaxFaults(text: string, document: Document.Parsed): SyntaxFault[] {
+  const faults: SyntaxFault[] = document.errors.map(({ pos, message }) => ({ at: pos[0], found: lowerFirst(message), ...tabHint(text, pos[0]) }))
+  visit(document, {
+    Alias: (_key, alias) => {
+      if (alias.resolve(document) === undefined)
+        faults.push({
+          at: alias.range?.[0] ?? 0,
+          found: `*${alias.source}, an alias of nothing`,
+          hint: `put a match that begins with * in quotes: "*${alias.source}"`,
+        })
+    },
+  })
+  return faults
+}
+
 function byPlace(a: MappingProblem, b: MappingProblem): number {
   return a.line - b.line || a.column - b.column
 }
@@ -87,8 +110,10 @@ function position(root: Node | null, { path, isKey }: MappingFault, lines: LineC
   let node: Node | null | undefined = root
   let offset = root?.range?.[0] ?? 0
   for (const [at, step] of path.entries()) {
-    const pair = isMap(node) ? (node.items as Pair<Node, Node | null>[]).find(({ key }) => String(key) === String(step)) : undefined
-    const next = pair === undefined ? (isSeq(node) ? (node.items[Number(step)] as Node | undefined) : undefined) : pair.value
+    const pair: Pair<Node, Node | null> | undefined = isMap(node)
+      ? (node.items as Pair<Node, Node | null>[]).find(({ key }) => String(key) === String(step))
+      : undefined
+    const next: Node | null | undefined = pair === undefined ? (isSeq(node) ? (node.items[Number(step)] as Node | undefined) : undefined) : pair.value
     const isLast = at === path.length - 1
     const keyOffset = pair?.key.range?.[0]
     const valueOffset = next?.range?.[0]

@@ -54,7 +54,7 @@ export class MappingValues {
   text(value: unknown, path: MappingPath): string | undefined {
     if (value === null || value === undefined) return undefined
     if (typeof value === 'object') this.#wrong(path, 'text', value)
-    return typeof value === 'object' ? undefined : String(value as string | number | boolean)
+    return typeof value === 'object' ? undefined : String(value)
   }
 
   flag(value: unknown, path: MappingPath): boolean | undefined {
