@@ -30,7 +30,7 @@ export function finestIndex(value: number): number {
     exponent = (high >>> 20) - 1023 - SUBNORMAL_SHIFT
   }
   halves[1] = (high & 0xf_ffff) | 0x3ff0_0000
-  const mantissa = float[0] as number
+  const mantissa = float[0]
   if (mantissa === 1) return exponent * STEPS - 1
   const position = Math.log2(mantissa) * STEPS
   const nearest = Math.round(position)
