@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { checkMapping } from './mapping_check.ts'
 import { formatMappingProblem, loadMapping } from './mapping_source.ts'
@@ -141,6 +141,12 @@ describe('a mapping file', () => {
       text: 'mappings:\n- { match: a, name: a, labels: { ab: "$1" } }',
       says: 'hint      the match has no *; as it is, it leaves nothing',
     },
+    {
+      name: 'a rule that is never reached',
+      text: 'mappings:\n- { match: a.*, name: a }\n- { match: a.b, name: b }',
+      says: 'm.yaml:3:12  warning: mappings[1].match: rule is never reached\n  found     "a.b"\n  hint      rule 1 in line 2 takes all',
+    },
+    { name: 'a rule behind a longer one', text: 'mappings:\n- { match: a.b.c, name: a }\n- { match: a.b, name: b }', says: 'put the shorter one first' },
     { name: 'an old name', text: 'mappings:\n- { match: a, name: a, timer_type: histogram }', says: 'warning: mappings[0].timer_type: old name' },
     { name: 'a duration without a unit', text: 'defaults: { ttl: 30 }', says: 'write 30s if seconds were meant' },
     { name: 'a native histogram', text: 'defaults: { histogram_options: { native_histogram_max_buckets: 10 } }', says: 'setting has no effect' },

@@ -1,6 +1,7 @@
 import { type Document, isMap, isSeq, LineCounter, type Node, type Pair, parseDocument, visit } from 'yaml'
 import type { Mapping } from './mapping.ts'
 import { checkMapping } from './mapping_check.ts'
+import { unreachableRules } from './mapping_explain.ts'
 import type { MappingFault, MappingPath } from './mapping_values.ts'
 
 /** Something wrong in a mapping file, and where. */
@@ -56,7 +57,8 @@ export function loadMapping(text: string, fileName: string): LoadedMapping {
     }
     const lineOf = (rule: number): number => position(document.contents, { path: ['mappings', rule], problem: '' }, lines).line
     const { mapping, problems, warnings } = checkMapping(document.toJS({ maxAliasCount: 10_000 }), lineOf)
-    const placed = { problems: problems.map(place).sort(byPlace), warnings: warnings.map(place).sort(byPlace) }
+    const unreached = mapping === undefined ? [] : unreachedFaults(mapping)
+    const placed = { problems: problems.map(place).sort(byPlace), warnings: [...warnings, ...unreached].map(place).sort(byPlace) }
     return mapping === undefined ? placed : { mapping, ...placed }
   } catch (error) {
     return {
@@ -77,6 +79,18 @@ export function formatMappingProblem(problem: MappingProblem, options: { readonl
     if (text !== undefined) lines.push(`  ${label.padEnd(9)} ${text}`)
   }
   return lines.map(visible).join('\n')
+}
+
+function unreachedFaults(mapping: Mapping): MappingFault[] {
+  return unreachableRules(mapping).map(({ rule, by }) => ({
+    path: ['mappings', rule.number - 1, 'match'],
+    problem: 'rule is never reached',
+    found: JSON.stringify(rule.match),
+    hint:
+      by === undefined
+        ? 'an earlier rule has the same match or begins with it, and as in statsd_exporter that hides this one; put the shorter one first'
+        : `rule ${by.number} in line ${by.line} takes all that it fits; put the narrower rule first`,
+  }))
 }
 
 interface SyntaxFault {

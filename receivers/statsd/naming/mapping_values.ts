@@ -53,8 +53,10 @@ export class MappingValues {
 
   text(value: unknown, path: MappingPath): string | undefined {
     if (value === null || value === undefined) return undefined
-    if (typeof value === 'object') this.#wrong(path, 'text', value)
-    return typeof value === 'object' ? undefined : String(value)
+    if (typeof value === 'string') return value
+    if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+    this.#wrong(path, 'text', value)
+    return undefined
   }
 
   flag(value: unknown, path: MappingPath): boolean | undefined {
@@ -82,7 +84,7 @@ export class MappingValues {
 
   durationMs(value: unknown, path: MappingPath): number | undefined {
     if (isAbsent(value)) return undefined
-    const text = String(value)
+    const text = typeof value === 'number' ? String(value) : typeof value === 'string' ? value : ''
     const ms = parseDuration(text)
     if (ms !== undefined && ms >= 0) return ms
     if (/^\d{1,18}$/.test(text)) {

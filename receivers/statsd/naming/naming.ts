@@ -22,7 +22,7 @@ export interface SeriesSpec {
   readonly labels: readonly (readonly [key: string, value: string])[]
   /** Idle time after which the series ends; 0 = never. */
   readonly ttlMs: number
-  /** Every value is multiplied by this (statsd_exporter's `scale`, milliseconds to seconds); 1 = as sent. */
+  /** Every value is multiplied by this, with `scaled` (statsd_exporter's `scale`, milliseconds to seconds); 1 = as sent. */
   readonly scale: number
   /** Number (from 1) of the mapping rule that made it; absent where no rule did. */
   readonly rule?: number
@@ -44,4 +44,9 @@ export interface RawSeries {
  */
 export interface Naming {
   resolve(raw: RawSeries): SeriesSpec | NoSeries
+}
+
+/** A value in the unit of its series. Milliseconds are divided by 1000, which is exact where times 0.001 is not. */
+export function scaled(value: number, scale: number): number {
+  return scale === 1 ? value : scale === 0.001 ? value / 1000 : value * scale
 }
