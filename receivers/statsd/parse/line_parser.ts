@@ -6,6 +6,7 @@ import { DIALECT_RULES, type DialectRules, isDelta, NO_TYPE } from './dialect.ts
 import { readDogLine } from './dogstatsd.ts'
 import { isEvent } from './event.ts'
 import { parseTimestamp, readOrigin } from './origin.ts'
+import { ByteClass } from './scan.ts'
 import { isServiceCheck } from './service_check.ts'
 import { readEtsyLine, readExporterLine, readTelegrafLine } from './several.ts'
 import { type LineContext, SampleSlots, type Verdict } from './slots.ts'
@@ -13,11 +14,8 @@ import { endsTags, isEventOrCheck } from './tags.ts'
 
 /** So many digits, and so many places behind the point, one division reads exactly. */
 const EXACT_DIGITS = 15
+const NO_VIEW = new DataView(new ArrayBuffer(0))
 const POWERS = Float64Array.from({ length: EXACT_DIGITS + 1 }, (_, i) => Number(`1e${i}`))
-
-/** Told apart in the tables below: 0 is an ordinary byte, anything else ends a loop. */
-const ORDINARY = 0
-const ENDS = 1
 
 /**
  * Takes statsD lines apart in one dialect. No string, object or promise per line; it never throws, whatever the bytes; the
@@ -31,9 +29,10 @@ export class LineParser {
   readonly #slots = new SampleSlots()
   readonly #rules: DialectRules
   readonly #read: (line: LineContext) => Verdict
-  readonly #nameEnds: Uint8Array
-  readonly #keyEnds: Uint8Array
-  readonly #valueEnds: Uint8Array
+  readonly #names: ByteClass
+  readonly #keys = new ByteClass(':,|#')
+  readonly #values = new ByteClass(',|')
+  #view: DataView = NO_VIEW
   readonly #context: { readonly slots: SampleSlots; readonly rules: DialectRules; sink: SampleSink }
   // Of the number read last.
   #number = 0.5
@@ -44,9 +43,7 @@ export class LineParser {
     const rules = DIALECT_RULES[dialect]
     this.#rules = rules
     this.#read = { dogstatsd: readDogLine, etsy: readEtsyLine, statsd_exporter: readExporterLine, telegraf: readTelegrafLine }[rules.grammar]
-    this.#nameEnds = endsTable(`:${rules.nameTagBytes}${rules.dialect === 'lenient' ? '' : '|'}`)
-    this.#keyEnds = endsTable(':,|#')
-    this.#valueEnds = endsTable(',|')
+    this.#names = new ByteClass(`:${rules.nameTagBytes}${rules.dialect === 'lenient' ? '' : '|'}`)
     this.#context = { slots: this.#slots, rules, sink: IGNORES }
   }
 
@@ -57,6 +54,10 @@ export class LineParser {
   parsePacket(bytes: Uint8Array, start: number, end: number, sink: SampleSink): number {
     let lines = 0
     let at = start
+    const view = this.#view
+    if (view.buffer !== bytes.buffer || view.byteOffset !== bytes.byteOffset || view.byteLength !== bytes.byteLength) {
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    }
     while (at < end) {
       let to = this.#plainLine(bytes, at, end, sink)
       if (to < 0) {
@@ -123,9 +124,7 @@ export class LineParser {
    * blanks. Returns the place of the LF or `end`, after the sample was handed on; -1, and nothing happened, for any other line.
    */
   #plainLine(bytes: Uint8Array, start: number, end: number, sink: SampleSink): number {
-    const nameEnds = this.#nameEnds
-    let at = start
-    while (at < end && nameEnds[bytes[at] as number] === ORDINARY) at++
+    let at = this.#names.skip(bytes, this.#view, start, end)
     if (at === start || at === end || bytes[at] !== COLON) return -1
     if (bytes[start] === UNDERSCORE && isEventOrCheck(bytes, start, end)) return -1
     const nameEnd = at
@@ -230,20 +229,22 @@ export class LineParser {
   /** Reads `key:value` tags, comma between them, none empty; returns where they end, or -1. */
   #plainTags(bytes: Uint8Array, start: number, end: number): number {
     const slots = this.#slots
-    const keyEnds = this.#keyEnds
-    const valueEnds = this.#valueEnds
+    // Keys are short: here a word of four gains nothing.
+    const keyEnds = this.#keys.ends
+    const values = this.#values
+    const view = this.#view
     const rejoins = this.#rules.rejoinsTags
     let at = start
     for (;;) {
       const from = at
-      while (at < end && keyEnds[bytes[at] as number] === ORDINARY) at++
+      while (at < end && keyEnds[bytes[at] as number] === 0) at = (at + 1) | 0
       if (at === end || at === from || bytes[at] !== COLON) return -1
       const keyEnd = at
       at++
       let hasJoined = false
       let byte = LF
       for (;;) {
-        while (at < end && valueEnds[bytes[at] as number] === ORDINARY) at++
+        at = values.skip(bytes, view, at, end)
         byte = at < end ? (bytes[at] as number) : LF
         if (byte !== PIPE || !rejoins || endsTags(bytes, at, end, hasJoined)) break
         hasJoined = true
@@ -258,29 +259,16 @@ export class LineParser {
   /** Reads a timestamp or what tells the sender; returns where it ends, or -1. */
   #plainOrigin(bytes: Uint8Array, start: number, end: number, first: number): number {
     const slots = this.#slots
-    let to = start
-    while (to < end && this.#valueEnds[bytes[to] as number] === ORDINARY) to++
+    const view = this.#view
+    let to = this.#values.skip(bytes, view, start, end)
     // A list: `c:ci-…,in-…`.
-    while (to < end && bytes[to] === COMMA) for (to++; to < end && this.#valueEnds[bytes[to] as number] === ORDINARY; ) to++
+    while (to < end && bytes[to] === COMMA) to = this.#values.skip(bytes, view, to + 1, end)
     if (to < end && bytes[to] !== PIPE && bytes[to] !== LF) return -1
     slots.hasDogSections = true
     if (first !== 0x54) return readOrigin(bytes, start, to, slots) ? to : -1
     slots.timestampS = parseTimestamp(bytes, start + 1, to)
     return slots.timestampS > 0 ? to : -1
   }
-}
-
-/** `LineParser.parsePacket` for those who have the parser in hand. */
-export function parsePacket(bytes: Uint8Array, start: number, end: number, parser: LineParser, sink: SampleSink): number {
-  return parser.parsePacket(bytes, start, end, sink)
-}
-
-/** What ends a loop over plain bytes: `ends`, blanks, control characters and all beyond ASCII. */
-function endsTable(ends: string): Uint8Array {
-  const table = new Uint8Array(256).fill(ENDS)
-  table.fill(ORDINARY, 0x21, 0x7f)
-  for (const byte of ends) table[byte.charCodeAt(0)] = ENDS
-  return table
 }
 
 const IGNORES: SampleSink = { sample() {}, event() {}, serviceCheck() {}, rejected() {}, accepted() {} }
