@@ -1,5 +1,6 @@
 import type { AttributeSet, AttributeValue, Scope } from '../../model/attributes.ts'
 import { lastCell } from '../../model/exponential.ts'
+import type { LogRecord, LogRecords } from '../../model/log_records.ts'
 import { ExponentialPoint, type FamilyPoints, type MetricFamily, type Metrics, valuesPerPoint } from '../../model/metrics.ts'
 import type { Span, Traces } from '../../model/traces.ts'
 import { jsonLine } from './json_line.ts'
@@ -130,6 +131,24 @@ function spanJson(span: Span): Record<string, unknown> {
     endTimeUnixNano: String(span.endTimeNs),
     attributes: attributesJson(span.attributes),
     status: span.status === 'unset' ? {} : { code: SPAN_STATUS[span.status] },
+  }
+}
+
+/** Log records of a batch as one line of OTLP JSON (`{"resourceLogs": …}`). */
+export function logRecordsJson(logs: LogRecords): string {
+  const scopeLogs = [{ scope: scopeJson(logs.scope), logRecords: logs.records.map(logRecordJson) }]
+  return jsonLine({ resourceLogs: [{ resource: { attributes: attributesJson(logs.resource.attributes) }, scopeLogs }] })
+}
+
+function logRecordJson(record: LogRecord): Record<string, unknown> {
+  return {
+    timeUnixNano: nanosText(record.timeMs),
+    observedTimeUnixNano: nanosText(record.observedMs),
+    severityNumber: record.severityNumber,
+    severityText: record.severityText,
+    body: { stringValue: record.body },
+    attributes: attributesJson(record.attributes),
+    ...(record.eventName === '' ? {} : { eventName: record.eventName }),
   }
 }
 
