@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer'
 import type { Dialect, SampleSink, SampleType } from '../sample.ts'
 import { SampleType as Types } from '../sample.ts'
 import { AT, COLON, COMMA, CR, DOT, find, HASH, LF, MINUS, PIPE, PLUS, UNDERSCORE, ZERO } from './bytes.ts'
@@ -11,6 +10,7 @@ import { isServiceCheck } from './service_check.ts'
 import { readEtsyLine, readExporterLine, readTelegrafLine } from './several.ts'
 import { type LineContext, SampleSlots, type Verdict } from './slots.ts'
 import { endsTags, isEventOrCheck } from './tags.ts'
+import { isUtf8 } from './utf8.ts'
 
 /** So many digits, and so many places behind the point, one division reads exactly. */
 const EXACT_DIGITS = 15
@@ -113,7 +113,7 @@ export class LineParser {
   #isText(bytes: Uint8Array, start: number, end: number, sink: SampleSink): boolean {
     let all = 0
     for (let at = start; at < end; at++) all |= bytes[at] as number
-    if (all < 0x80 || isUtf8(bytes.subarray(start, end))) return true
+    if (all < 0x80 || isUtf8(bytes, start, end)) return true
     if (this.#rules.isStrict || this.dialect === 'statsd_exporter') return false
     sink.flaw?.('not_utf8', bytes, start, end)
     return true
