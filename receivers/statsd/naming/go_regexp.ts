@@ -2,8 +2,8 @@
 export interface GoRegexp {
   /** Not anchored, as in Go. */
   readonly regexp: RegExp
-  /** Numbers of named groups. */
-  readonly groups: ReadonlyMap<string, number>
+  /** Numbers of named groups; Go lets several have one name. */
+  readonly groups: ReadonlyMap<string, readonly number[]>
   /** True when a repetition stands inside a repetition: such an expression can take very long here, never in Go. */
   readonly isRisky: boolean
 }
@@ -71,7 +71,7 @@ const CONTROLS: Readonly<Record<string, number>> = { a: 7, f: 12, t: 9, n: 10, r
 
 class Reader {
   readonly #chars: readonly string[]
-  readonly groups = new Map<string, number>()
+  readonly groups = new Map<string, number[]>()
   isRisky = false
   at = 0
   #groupCount = 0
@@ -99,20 +99,14 @@ class Reader {
   }
 
   #sequence(flags: Flags): Piece {
-    let source = ''
-    let repeats = false
+    const pieces: Piece[] = []
     while (!this.isAtEnd && !this.#sees('|') && !this.#sees(')')) {
-      const atom = this.#atom(flags)
-      // A change of flags has no source and nothing that could be repeated.
-      if (atom === undefined) {
-        if (this.#isRepetition()) throw new Refused('missing argument to repetition operator')
-        continue
-      }
-      const piece = this.#repeated(atom, flags)
-      source += piece.source
-      repeats ||= piece.repeats
+      if (this.#isRepetition()) throw new Refused('missing argument to repetition operator')
+      // A change of flags is nothing by itself: what repeats behind it repeats what stands before it.
+      const atom = this.#atom(flags) ?? (this.#isRepetition() ? pieces.pop() : undefined)
+      if (atom !== undefined) pieces.push(this.#repeated(atom, flags))
     }
-    return { source, repeats }
+    return { source: pieces.map(({ source }) => source).join(''), repeats: pieces.some(({ repeats }) => repeats) }
   }
 
   #repeated(atom: Piece, flags: Flags): Piece {
@@ -157,11 +151,6 @@ class Reader {
         return plain(flags.m ? '(?<![^\\n])' : '^')
       case '$':
         return plain(flags.m ? '(?![^\\n])' : '$')
-      case '*':
-      case '+':
-      case '?':
-        this.at--
-        throw new Refused('missing argument to repetition operator')
       case '\\':
         return this.#escape(flags)
       default:
@@ -192,9 +181,9 @@ class Reader {
     const text = this.#chars.slice(this.at, this.at + 258).join('')
     const name = /^P?<(\w{1,255})>/.exec(text)
     if (name === null) throw new Refused('invalid named capture')
-    if (this.groups.has(name[1] as string)) throw new Refused('duplicate capture group name')
     this.at += name[0].length
-    this.groups.set(name[1] as string, this.#groupCount + 1)
+    const numbers = this.groups.get(name[1] as string) ?? []
+    this.groups.set(name[1] as string, [...numbers, this.#groupCount + 1])
     return this.#captured(flags)
   }
 

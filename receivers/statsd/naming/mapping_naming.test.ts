@@ -71,6 +71,7 @@ describe("statsd_exporter's documented examples", () => {
     { name: 'neighbours need braces', match: 'test.*.*', label: '$1$2', sent: 'test.a.b', is: '' },
     { name: 'neighbours in braces', match: 'test.*.*', label: '${1}${2}', sent: 'test.a.b', is: 'ab' },
     { name: 'a reference twice', match: 'test.*.*', label: '$1-$2-$1', sent: 'test.a.b', is: 'a-b-a' },
+    { name: 'the whole name', match: 'test.*', label: '$0', sent: 'test.a', is: 'test.a' },
     { name: 'a per cent sign', match: 'test.*', label: '$1%', sent: 'test.a', is: 'a%' },
     { name: 'segments that begin with a digit', match: 'test.99test.9092.*', label: '$1', sent: 'test.99test.9092.x', is: 'x' },
     { name: 'a single segment', match: '"*"', label: '$1', sent: 'test', is: 'test' },
@@ -87,9 +88,15 @@ describe("statsd_exporter's documented examples", () => {
     { match: 'test3\\.(\\w+)\\.(\\w+)', type: 'regex', name: '${2}_$1', sent: 'test3.total_requests.count', is: 'count_total_requests' },
     { match: '.+', type: 'regex', name: '$0', sent: 'my.statsd-counter', is: 'my_statsd_counter' },
     { match: '(?P<what>\\w+)$', type: 'regex', name: 'x_${1}', sent: 'a.b', is: 'x_b' },
+    { match: 'a.*', type: 'glob', name: '${0}_total', sent: 'a.b', is: 'a_b_total' },
   ])('the name $name of $sent is $is', ({ match, type, name, sent, is }) => {
     expect(resolve(`mappings: [{ match: '${match}', match_type: ${type}, name: "${name}" }]`, sent)).toMatchObject({ name: is })
   })
+})
+
+test('labels may refer to groups by name, of several the first that took part', () => {
+  const rule = `mappings: [{ match: '(?P<n>x)?(?P<n>y)', match_type: regex, name: a, labels: { by_name: "\${n}_of", none: "$m" } }]`
+  expect(text(resolve(rule, 'y'))).toBe('a{by_name=y_of,none=}')
 })
 
 describe('the rule that wins', () => {

@@ -14,7 +14,7 @@ export interface MappingNamingOptions {
 /** A rule that fits a name, and what it makes of it. */
 export interface RuleHit {
   readonly rule: MappingRule
-  /** What the `*`s or groups hold; of a regular expression the first is the whole match. */
+  /** The whole name (globs) or the whole match, then what the `*`s or groups hold. */
   readonly captures: readonly (string | undefined)[]
   /** As the template gives it, not yet escaped. */
   readonly name: string
@@ -78,7 +78,7 @@ export class MappingNaming implements Naming {
   match(name: string, type: EventType): RuleHit | undefined {
     const found = this.#globs.length === 0 ? undefined : this.#tree.find(name, type)
     const glob = found === undefined ? undefined : this.#globs[found.glob]
-    if (found !== undefined && glob !== undefined) return hitOf(glob, found.captures)
+    if (found !== undefined && glob !== undefined) return hitOf(glob, [name, ...found.captures])
     for (const compiled of this.#regexps) {
       const { rule } = compiled
       if (rule.type !== undefined && rule.type !== type) continue

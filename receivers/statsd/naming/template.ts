@@ -1,8 +1,8 @@
-/** Writes what a rule captured into a name or label. */
+/** Writes what a rule captured into a name or label; the first is the whole name (globs) or the whole match. */
 export type Template = (captures: readonly (string | undefined)[]) => string
 
 /**
- * A template of a glob rule. `$1` and `${1}` stand for the first `*`.
+ * A template of a glob rule. `$1` and `${1}` stand for the first `*`, `$0` for the whole name.
  *
  * As in statsd_exporter a reference takes all letters, digits, `_` and `$` that follow, so `$1_total` and `$1$2` refer to
  * nothing and leave nothing: write `${1}_total` and `${1}${2}`. A reference to a `*` that does not exist leaves nothing.
@@ -28,24 +28,28 @@ const GLOB_REFERENCE = /\$\{?([\w$]+)\}?/g
 const HOLE = '\0'
 
 function referenceIndex(name: string, captures: number): number | undefined {
-  const number = /^\d{1,9}$/.test(name) ? Number(name) : 0
-  return number >= 1 && number <= captures ? number - 1 : undefined
+  const number = /^\d{1,9}$/.test(name) ? Number(name) : Number.POSITIVE_INFINITY
+  return number <= captures ? number : undefined
 }
 
 /**
  * A template of a regex rule, as Go's `Expand` reads it: `$1`, `${1}`, `$name`, `${name}`; a name is as long as it can be
  * (`$1x` is `${1x}`); `$$` is a dollar sign; what refers to nothing leaves nothing. `captures[0]` is the whole match.
  */
-export function regexTemplate(template: string, groups: ReadonlyMap<string, number>): Template {
-  const parts: (string | number)[] = []
+export function regexTemplate(template: string, groups: ReadonlyMap<string, readonly number[]>): Template {
+  // Text, or the groups that may stand there: of several with one name the first that took part.
+  const parts: (string | readonly number[])[] = []
   let end = 0
   for (const match of template.matchAll(/\$(?:\$|\{(\w+)\}|(\w+))/g)) {
     parts.push(template.slice(end, match.index))
     end = match.index + match[0].length
     const name = match[1] ?? match[2]
     if (name === undefined) parts.push('$')
-    else parts.push(/^\d+$/.test(name) ? Number(name) : (groups.get(name) ?? -1))
+    else parts.push(/^\d+$/.test(name) ? [Number(name)] : (groups.get(name) ?? []))
   }
   parts.push(template.slice(end))
-  return (captures) => parts.map((part) => (typeof part === 'string' ? part : (captures[part] ?? ''))).join('')
+  return (captures) => {
+    const texts = parts.map((part) => (typeof part === 'string' ? part : (part.map((group) => captures[group]).find((text) => text !== undefined) ?? '')))
+    return texts.join('')
+  }
 }
