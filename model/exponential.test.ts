@@ -93,7 +93,7 @@ describe('mergeExponential', () => {
         const groups = Array.from({ length: parts + 1 }, () => emptyPoint(bucketsMax))
         for (const [i, one] of values.entries()) mergeExponential(groups[(i * 7) % groups.length] as ExponentialPlace, pointOf(one, 4))
         const merged = emptyPoint(bucketsMax)
-        for (const group of groups.reverse()) mergeExponential(merged, group)
+        for (const group of groups.toReversed()) mergeExponential(merged, group)
         const expected = oracle(values, bucketsMax)
         expect(countsOf(merged)).toEqual(expected.counts)
         expect(merged.values[ExponentialPoint.scale]).toBe(expected.scale)

@@ -43,7 +43,7 @@ async function parsed(catalog: Catalog, format: Format = 'text'): Promise<Parsed
 function exponential(observations: readonly number[], scale: number, bucketsMax: number): number[] {
   const indexes = observations.filter((value) => value > 0).map((value) => finestIndex(value) >> (SCALE_MAX - scale))
   const first = Math.min(...indexes)
-  const buckets = new Array<number>(bucketsMax).fill(0)
+  const buckets = Array.from({ length: bucketsMax }, () => 0)
   for (const index of indexes) buckets[index - first] = (buckets[index - first] as number) + 1
   const sum = observations.reduce((total, value) => total + value, 0)
   const zeros = observations.length - indexes.length

@@ -69,7 +69,7 @@ export function pieces(
 }
 
 /** Has as many characters as a bound can have. */
-const WIDEST_BOUND = 1.234_567_890_123_456_7e-300
+const WIDEST_BOUND = -Number.MAX_VALUE
 
 function lineBytes({ prefix, suffix, bare }: Line): number {
   return Math.max(prefix.length + suffix.length, bare.length)

@@ -27,7 +27,7 @@ function mixed(word: number): number {
   return h ^ (h >>> 16)
 }
 
-const SLOTS = 1 << 14
+const SLOTS = 1 << 16
 
 /**
  * Remembers members that were passed on lately, so that few are passed on twice. Forgets when slots collide: that costs a

@@ -167,7 +167,7 @@ export class SharedStatStore implements StatStore {
     this.#shard = new StatShard({
       rowsMax,
       wordsMax: Math.min(WORDS_MAX, rowsMax * BLOCK_WORDS),
-      textBytesMax: Math.min(TEXT_BYTES_MAX, Math.max(1 << 20, rowsMax * 1024)),
+      textBytesMax: Math.min(TEXT_BYTES_MAX, Math.max(1 << 20, rowsMax * 512)),
     })
     this.#words = this.#shard.words
     this.#ints = this.#shard.ints
