@@ -28,5 +28,6 @@ const tick = setInterval(() => {
   if (done < packetsMax) return
   clearInterval(tick)
   socket.close()
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port, not a window
   parentPort?.postMessage({ packets: sent, lines: sent * LINES, total: sent * totalOfPacket })
 }, TICK_MS)

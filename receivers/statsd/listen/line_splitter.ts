@@ -45,6 +45,7 @@ export class LineSplitter {
       return true
     }
     const all = this.#withRest(piece)
+    this.#restLength = 0
     if (this.#isFramed === undefined) {
       this.#isFramed = framing(all)
       if (this.#isFramed === undefined) {
