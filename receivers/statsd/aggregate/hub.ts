@@ -50,6 +50,8 @@ const BUSY_ATTEMPTS_MAX = 25
 const GRACE_MS = 1000
 const OVERFLOW_KEYS = OVERFLOW_ATTRIBUTES.keys
 
+type SummedKind = Exclude<Aggregation['kind'], 'set'>
+
 interface Known {
   readonly descriptor: Descriptor
   list: SeriesList
@@ -73,7 +75,7 @@ export class StatHub {
   readonly #ordered = new Map<number, OrderedGauge>()
   readonly #sets = new Map<number, IntervalSet>()
   readonly #summary: SummarySum
-  readonly #sums: Readonly<Record<Exclude<Aggregation['kind'], 'set'>, RowSum>>
+  readonly #sums: Readonly<Record<SummedKind, RowSum>>
   readonly #talkers: Talkers
   #interner = new ByteInterner()
   #textsAtRenewal = 0
@@ -196,25 +198,24 @@ export class StatHub {
       if ((row & 63) === 0 && slices.isOver) await slices.next()
       if (shard.sequence(row) === shard.seen[row]) continue
       const id = (shard.seriesOf[row] as number) - 1
-      if (id < 0) await this.#place(shard, row)
+      if (id < 0) this.#place(shard, row)
       else this.#index.dirty[id] = 1
     }
   }
 
   /** Finds the series of a row, which is made when it is new. */
-  async #place(shard: StatShardReader, row: number): Promise<number> {
+  #place(shard: StatShardReader, row: number): void {
     const { descriptor, list } = this.#knownOf(shard, row)
     const values = this.#valuesOf(shard, row, descriptor)
     let id = this.#index.find(list, values)
     if (id < 0) id = this.#newSeries(list, values, descriptor)
     for (const older of shard.rowsOf(id)) {
       if (!shard.isLeft(older)) continue
-      await this.#foldRow(shard, older, id)
+      this.#foldRow(shard, older, id)
       shard.unlinkRow(older, id)
     }
     shard.link(row, id)
     this.#index.dirty[id] = 1
-    return id
   }
 
   #valuesOf(shard: StatShardReader, row: number, { keys }: Descriptor): string[] {
@@ -298,29 +299,22 @@ export class StatHub {
   /** Adds what a finished shard held to the totals. */
   async #foldShard(shard: StatShardReader, slices: TimeSlices): Promise<void> {
     for (let id = 0; id < this.#index.end; id++) {
-      for (const row of shard.rowsOf(id)) await this.#foldRow(shard, row, id)
+      for (const row of shard.rowsOf(id)) this.#foldRow(shard, row, id)
       shard.unlink(id)
       if ((id & 31) === 0 && slices.isOver) await slices.next()
     }
   }
 
-  async #foldRow(shard: StatShardReader, row: number, id: number): Promise<void> {
+  /** Adds a row that nobody writes any more; one whose writer died in the middle of a change is taken as it is. */
+  #foldRow(shard: StatShardReader, row: number, id: number): void {
     const list = this.#index.lists[id] as SeriesList
     const index = this.#index.indexes[id] as number
-    if (!shard.read(row, list.form)) await this.#readLater(shard, row, list)
+    shard.read(row, list.form)
     const { kind } = list.of.aggregation
     if (kind !== 'set') this.#sums[kind].fold(list, index, shard)
     list.updatedMs[index] = Math.max(list.updatedMs[index] as number, shard.updatedMs)
     this.#index.samples[id] = (this.#index.samples[id] as number) + shard.samples
     this.#index.dirty[id] = 1
-  }
-
-  /** The writer was suspended in the middle of a row: gives it time to go on, then takes the row as it is. */
-  async #readLater(shard: StatShardReader, row: number, list: SeriesList): Promise<void> {
-    for (let attempt = 0; attempt < BUSY_ATTEMPTS_MAX && !shard.isGone; attempt++) {
-      await setTimeout(1)
-      if (shard.read(row, list.form)) return
-    }
   }
 
   /** Sets and summaries change by the passing of time. */
@@ -349,23 +343,40 @@ export class StatHub {
       const list = this.#index.lists[id]
       if (list === undefined) continue
       if (list.of.aggregation.kind === 'set') this.#updateSet(shards, id, list)
-      else await this.#sum(shards, id, list, this.#sums[list.of.aggregation.kind])
+      else if (!this.#sum(shards, id, list)) await this.#sumLater(shards, id, list)
     }
   }
 
-  async #sum(shards: readonly StatShardReader[], id: number, list: SeriesList, sum: RowSum): Promise<void> {
+  /** A writer was suspended in the middle of a row: gives it time to go on; in the end the row is taken as it is. */
+  async #sumLater(shards: readonly StatShardReader[], id: number, list: SeriesList): Promise<void> {
+    for (let attempt = 0; attempt < BUSY_ATTEMPTS_MAX; attempt++) {
+      await setTimeout(1)
+      if (this.#sum(shards, id, list)) return
+    }
+    this.#sum(shards, id, list, true)
+  }
+
+  /** Makes the value of a series. False when one of its rows is being written, and `isLast` is not said. */
+  #sum(shards: readonly StatShardReader[], id: number, list: SeriesList, isLast = false): boolean {
+    const sum = this.#sums[list.of.aggregation.kind as SummedKind]
     const index = this.#index.indexes[id] as number
     let newestMs = list.updatedMs[index] as number
     sum.start(list, index)
     for (const shard of shards) {
-      for (const row of shard.rowsOf(id)) {
-        if (!shard.read(row, list.form)) await this.#readLater(shard, row, list)
+      let row = shard.rowOf(id)
+      if (row < 0) continue
+      const more = shard.moreRowsOf(id)
+      for (let n = 0; ; n++) {
+        if (!shard.read(row, list.form) && !isLast) return false
         sum.add(shard)
         newestMs = Math.max(newestMs, shard.updatedMs)
+        if (n === more.length) break
+        row = more[n] as number
       }
     }
     sum.store()
     list.updatedMs[index] = newestMs
+    return true
   }
 
   #updateSet(shards: readonly StatShardReader[], id: number, list: SeriesList): void {
@@ -434,6 +445,10 @@ function isOverflow(list: SeriesList): boolean {
 }
 
 function hasChanged(shards: readonly StatShardReader[], id: number): boolean {
-  for (const shard of shards) for (const row of shard.rowsOf(id)) if (shard.sequence(row) !== shard.seen[row]) return true
+  for (const shard of shards) {
+    const row = shard.rowOf(id)
+    if (row < 0) continue
+    if (shard.sequence(row) !== shard.seen[row] || shard.moreRowsOf(id).some((other) => shard.sequence(other) !== shard.seen[other])) return true
+  }
   return false
 }

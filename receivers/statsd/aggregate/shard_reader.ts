@@ -99,12 +99,20 @@ export class StatShardReader {
     return -1
   }
 
-  /** Rows that count towards a series. */
+  /** The row that counts towards a series, the first of them if there are several; -1 when there is none. */
+  rowOf(series: number): number {
+    return (this.#rowOf[series] ?? 0) - 1
+  }
+
+  /** The other rows of a series that has several. */
+  moreRowsOf(series: number): readonly number[] {
+    return this.#moreRows.size === 0 ? NONE : (this.#moreRows.get(series) ?? NONE)
+  }
+
+  /** All rows that count towards a series. */
   rowsOf(series: number): readonly number[] {
-    const first = (this.#rowOf[series] ?? 0) - 1
-    if (first < 0) return NONE
-    const more = this.#moreRows.get(series)
-    return more === undefined ? [first] : [first, ...more]
+    const first = this.rowOf(series)
+    return first < 0 ? NONE : [first, ...this.moreRowsOf(series)]
   }
 
   link(row: number, series: number): void {
