@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { AttributeSet } from '../../model/attributes.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'

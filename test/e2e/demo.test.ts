@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/meshscope.js', import.meta.url))
-const FLAGS = ['als', 'metrics', 'health', 'own'] as const
+const FLAGS = ['als', 'metrics', 'health', 'own', 'statsd'] as const
 const FLOW = /^\d\d:\d\d:\d\d +\d+ entries\/s +\d+ requests\/s +errors +[\d.]+ % +top edge (.*)$/gm
 
 const children: ChildProcess[] = []
@@ -79,6 +79,7 @@ describe('the demo', () => {
       expect(demo.output).toContain(url)
       expect((await fetch(url)).status, url).toBe(200)
     }
+    expect(await (await fetch(`http://localhost:${metrics}/metrics`)).text()).toMatch(/^bookinfo_requests_total\{[^}]*service="reviews"/m)
     expect([...demo.output.matchAll(FLOW)].some(([, edge]) => edge?.startsWith('productpage-v1 → '))).toBe(true)
     demo.child.kill('SIGINT')
     expect(await demo.exitCode(), demo.output).toBe(0)
@@ -88,8 +89,8 @@ describe('the demo', () => {
   test('ends with exit code 1 and says which port is taken and what to do', async () => {
     const { server, port } = await listening()
     servers.push(server)
-    const [als, , health, own] = await freePorts()
-    const demo = new Demo([als as number, port, health as number, own as number])
+    const [als, , health, own, statsd] = await freePorts()
+    const demo = new Demo([als as number, port, health as number, own as number, statsd as number])
     expect(await demo.exitCode()).toBe(1)
     expect(demo.output).toContain(`localhost:${port} (service metrics): the port is taken`)
     expect(demo.output).toMatch(/hint {6}stop the program that listens there, or choose another port: npm start -- --metrics localhost:\d+/)

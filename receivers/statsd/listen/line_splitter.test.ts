@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { LineSplitter } from './line_splitter.ts'
 import type { ListenFault, PacketSink } from './listener.ts'
