@@ -73,9 +73,13 @@ export function familyKind(aggregation: Aggregation): FamilyKind {
   }
 }
 
-/** The same descriptors have the same key when their points belong into one family, whatever their labels and time to live. */
+/**
+ * The same descriptors have the same key when their points belong into one family, whatever their labels and time to live.
+ * Under a final name the unit makes no difference: a mapping may put timers, which are seconds, and histograms of an unknown
+ * unit under one name.
+ */
 export function familyKey({ name, unit, isExactName, aggregation }: Descriptor): string {
-  return JSON.stringify([name, unit, isExactName, parameters(aggregation)])
+  return JSON.stringify([name, isExactName ? '' : unit, isExactName, parameters(aggregation)])
 }
 
 /** The metric that a descriptor's series make up, under `name`. */

@@ -194,12 +194,22 @@ export class StatHub {
   async #look(shard: StatShardReader, slices: TimeSlices): Promise<void> {
     const { rows } = shard
     while (!shard.learnTexts(this.#interner, 512)) if (slices.isOver) await slices.next()
+    const fresh: number[] = []
     for (let row = 0; row < rows; row++) {
       if ((row & 63) === 0 && slices.isOver) await slices.next()
       if (shard.sequence(row) === shard.seen[row]) continue
       const id = (shard.seriesOf[row] as number) - 1
-      if (id < 0) this.#place(shard, row)
-      else this.#index.dirty[id] = 1
+      if (id >= 0) this.#index.dirty[id] = 1
+      else {
+        fresh.push(row)
+        this.#knownOf(shard, row).list.expected++
+      }
+    }
+    for (const [n, row] of fresh.entries()) {
+      if ((n & 63) === 0 && slices.isOver) await slices.next()
+      const { list } = this.#knownOf(shard, row)
+      this.#place(shard, row)
+      list.expected--
     }
   }
 

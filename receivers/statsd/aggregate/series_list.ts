@@ -32,6 +32,8 @@ export class SeriesList {
   readonly stride: number
   /** True when consumers have been told that it is empty: series of its kind go into a new one. */
   isEnded = false
+  /** Rows that are about to be looked at and may belong to new series: columns that grow make room for them at once. */
+  expected = 0
   readonly #baseStride: number
   series: AttributeSet[] = []
   /** Number of each series in the hub. */
@@ -41,7 +43,7 @@ export class SeriesList {
   updatedMs: Float64Array
   /** What ended shards held; undefined as long as there was none. */
   base: Float64Array | undefined
-  #capacity = 4
+  #capacity = 0
   #points: FamilyPoints | undefined
 
   constructor(of: ListFamily, keys: readonly string[], number: number) {
@@ -51,9 +53,9 @@ export class SeriesList {
     this.form = rowForm(of.aggregation)
     this.stride = valuesPerPoint(of.family)
     this.#baseStride = of.aggregation.kind === 'gauge' ? GaugeBase.words : this.stride
-    this.values = new Float64Array(this.#capacity * this.stride)
-    this.startTimesMs = new Float64Array(this.#capacity)
-    this.updatedMs = new Float64Array(this.#capacity)
+    this.values = new Float64Array(0)
+    this.startTimesMs = new Float64Array(0)
+    this.updatedMs = new Float64Array(0)
   }
 
   get size(): number {
@@ -82,7 +84,7 @@ export class SeriesList {
     const kept = old.ids.filter((id) => !isEnded(id)).length
     this.series = []
     this.ids = []
-    this.#allocate(Math.max(4, kept), old.base !== undefined)
+    this.#allocate(kept, old.base !== undefined)
     for (const [from, id] of old.ids.entries()) {
       if (isEnded(id)) continue
       const to = this.add(old.series[from] as AttributeSet, id, old.start[from] as number)
@@ -112,8 +114,8 @@ export class SeriesList {
 
   #grow(): void {
     const { values, startTimesMs, updatedMs, base } = this
-    // Large columns grow by half: what they leave unused counts.
-    this.#allocate(this.#capacity < 1024 ? this.#capacity * 2 : Math.ceil(this.#capacity * 1.5), base !== undefined)
+    // By half at least when they grow one by one.
+    this.#allocate(Math.max(this.size + Math.max(1, this.expected), Math.ceil(this.#capacity * 1.5)), base !== undefined)
     this.values.set(values)
     this.startTimesMs.set(startTimesMs)
     this.updatedMs.set(updatedMs)
