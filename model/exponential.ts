@@ -1,8 +1,10 @@
 import { ExponentialPoint } from './metrics.ts'
 
-/** The finest and the coarsest scale; at scale `s` bucket `i` is (2^(i / 2^s), 2^((i + 1) / 2^s)]. */
+/**
+ * The finest scale; at scale `s` bucket `i` is (2^(i / 2^s), 2^((i + 1) / 2^s)]. The coarsest is -10, where three buckets hold
+ * all numbers (-11 when there are only two).
+ */
 export const SCALE_MAX = 20
-export const SCALE_MIN = -10
 
 /** Buckets per power of two at the finest scale. */
 const STEPS = 2 ** SCALE_MAX
