@@ -14,6 +14,8 @@ export interface ListenAddress {
   readonly address: string
   /** Where in the component's config it stands. */
   readonly path: readonly string[]
+  /** Of a receiver with two halves: the half that listens; the ingest half unless it says otherwise. */
+  readonly half?: 'main'
 }
 
 /** What a component wants of an extension that it shares with others (`Settings.shared`). */
@@ -55,12 +57,18 @@ interface FactoryBase<C> {
 /**
  * A receiver. One instance per id serves all pipelines that name it; `next` has a consumer for each signal used.
  * `runs: 'ingest'` puts a replica into every ingest worker, `'main'` a single one on the main thread.
+ *
+ * One that must see all data of a series although it listens in every worker has two halves, as a connector has: it runs
+ * on the main thread, where `create` makes the half that produces data, and `ingest` makes the half in every worker, which
+ * listens and reaches the other by the link. Its pipelines are on the main thread, and ask it with `flush`.
  */
 export interface ReceiverFactory<C = any> extends FactoryBase<C> {
   readonly kind: 'receiver'
   readonly stability: { readonly [S in Signal]?: Stability }
   readonly runs: 'ingest' | 'main'
-  readonly create: (settings: Settings, config: C, next: ConsumerSet) => Component
+  readonly create: (settings: Settings, config: C, next: ConsumerSet) => MainComponent
+  /** Only with `runs: 'main'`. */
+  readonly ingest?: (settings: Settings, config: C, link: IngestLink<any>) => Component & Partial<IngestHalf<any>>
 }
 
 type CreateProcessor<C, S extends Signal> = (settings: Settings, config: C, next: Consumer<SignalData[S]>) => Component & Consumer<SignalData[S]>
@@ -78,7 +86,7 @@ export interface ProcessorFactory<C = any> extends FactoryBase<C> {
   readonly provides?: string
 }
 
-/** The main half of a connector or exporter: a component that may also receive from its ingest halves and be flushed. */
+/** The main half of a connector, exporter or receiver: a component that may also receive from its ingest halves and be flushed. */
 export interface MainComponent extends Component, Partial<MainHalf<any>> {
   /** Hands everything aggregated so far to the next consumers; resolves when they have taken it. */
   flush?(): Promise<void>

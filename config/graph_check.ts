@@ -23,6 +23,7 @@ export function checkGraph(input: Input, problems: ProblemList): void {
   for (const pipeline of input.pipelines) {
     checkSignals(pipeline, input.definitions, problems)
     checkNeeds(pipeline, input.definitions, problems)
+    checkLogRecords(pipeline, input.definitions, problems)
     if (input.hasWorkers) checkPlacement(pipeline, input.definitions, problems)
   }
   checkConnectors(input, problems)
@@ -70,6 +71,26 @@ function checkNeeds(pipeline: Pipeline, definitions: Definitions, problems: Prob
       expected: `${factory.needs} among the processors of ${pipeline.id}`,
       found: pipeline.processors.length === 0 ? 'no processors' : pipeline.processors.map(({ id }) => id).join(', '),
       hint: `add ${factory.needs} to ${formatPath([...pipeline.path, 'processors'])}`,
+    })
+  }
+}
+
+/** Receivers with two halves produce log records; processors and connectors of logs take access logs, which are another thing. */
+function checkLogRecords(pipeline: Pipeline, definitions: Definitions, problems: ProblemList): void {
+  if (pipeline.signal !== 'logs') return
+  const producer = pipeline.receivers.find(({ id }) => {
+    const factory = definitions.receivers.get(id)?.factory
+    return factory?.kind === 'receiver' && factory.ingest !== undefined
+  })
+  if (producer === undefined) return
+  const takers = [...pipeline.processors, ...pipeline.exporters.filter(({ id }) => definitions.connectors.has(id))]
+  for (const reference of takers) {
+    problems.add({
+      origin: reference.origin,
+      path: formatPath(reference.path),
+      problem: `${reference.id} takes access logs, which ${producer.id} does not produce`,
+      expected: `exporters only, since the log records of ${producer.id} are no access logs`,
+      hint: `give ${producer.id} a logs pipeline of its own`,
     })
   }
 }

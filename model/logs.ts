@@ -1,4 +1,5 @@
 import type { AccessLogs } from './access_logs.ts'
+import type { LogRecords } from './log_records.ts'
 
-/** What a logs pipeline carries. */
-export type Logs = AccessLogs
+/** What a logs pipeline carries: access logs in ingest workers, log records on the main thread. */
+export type Logs = AccessLogs | LogRecords

@@ -6,12 +6,16 @@ export interface MetricFamily {
   readonly description: string
   /** UCUM unit; empty when there is none. */
   readonly unit: string
-  readonly type: 'sum' | 'gauge' | 'histogram'
+  readonly type: 'sum' | 'gauge' | 'histogram' | 'exponential_histogram' | 'summary'
   /** Sums only: never falls except by a reset. */
   readonly isMonotonic: boolean
   readonly temporality: 'cumulative' | 'delta'
   /** Histograms only: upper bounds of the buckets, ascending, without +Inf. */
   readonly bounds: readonly number[]
+  /** Exponential histograms only: most buckets of a point. */
+  readonly bucketsMax?: number
+  /** Summaries only: 0..1, ascending. */
+  readonly quantiles?: readonly number[]
   /**
    * True when `name` already is the full name in the exposition format (`istio_requests_total`), so that translation
    * adds no suffix to it.
@@ -19,10 +23,27 @@ export interface MetricFamily {
   readonly isExactName?: boolean
 }
 
-/** How many values one point of a family takes: 1, or the bucket counts (bounds + 1) followed by the sum. */
+/**
+ * How many values one point of a family takes: 1; a histogram's bucket counts (bounds + 1) and the sum; an exponential
+ * histogram's count, sum, minimum, maximum, zero count, scale, index of the first bucket and `bucketsMax` counts of the
+ * positive buckets (OpenTelemetry's exponential histogram; values of 0 and below are in the zero count); a summary's count,
+ * sum and one value per quantile.
+ */
 export function valuesPerPoint(family: MetricFamily): number {
-  return family.type === 'histogram' ? family.bounds.length + 2 : 1
+  switch (family.type) {
+    case 'histogram':
+      return family.bounds.length + 2
+    case 'exponential_histogram':
+      return ExponentialPoint.buckets + (family.bucketsMax ?? 0)
+    case 'summary':
+      return 2 + (family.quantiles?.length ?? 0)
+    default:
+      return 1
+  }
 }
+
+/** Where the values of an exponential histogram's point stand. */
+export const ExponentialPoint = { count: 0, sum: 1, min: 2, max: 3, zeroCount: 4, scale: 5, firstIndex: 6, buckets: 7 } as const
 
 /** A sample trace for one observation of a series. */
 export interface Exemplar {

@@ -7,7 +7,7 @@ import type { Metrics } from '../model/metrics.ts'
 export function itemsOf<S extends Signal>(signal: S, batch: SignalData[S]): number {
   switch (signal) {
     case 'logs':
-      return (batch as SignalData['logs']).length
+      return 'records' in batch ? batch.records.length : (batch as AccessLogs).length
     case 'metrics':
       return pointsOf(batch as Metrics)
     case 'traces':
@@ -32,7 +32,7 @@ export type Copy<T> = (batch: T) => T
  */
 export function copierFor<S extends Signal>(signal: S): Copy<SignalData[S]> {
   const copiers: { readonly [T in Signal]: () => Copy<SignalData[T]> } = {
-    logs: accessLogsCopier,
+    logs: logsCopier,
     metrics: () => copyMetrics,
     traces: () => (traces) => ({ ...traces, spans: traces.spans.map((span) => ({ ...span })) }),
   }
@@ -50,6 +50,11 @@ function copyMetrics(metrics: Metrics): Metrics {
       startTimesMs: family.startTimesMs.slice(),
     })),
   }
+}
+
+function logsCopier(): Copy<SignalData['logs']> {
+  const copyAccessLogs = accessLogsCopier()
+  return (logs) => ('records' in logs ? { ...logs, records: [...logs.records] } : copyAccessLogs(logs))
 }
 
 type Column = Int32Array | Uint32Array | Int16Array | Uint8Array | Float64Array

@@ -8,7 +8,7 @@ import { canSharePorts } from '../lib/port_sharing.ts'
 import type { LogLevel, LogSource } from '../telemetry/log_source.ts'
 import { type ChosenPorts, type Listening, portKey } from './ingest_protocol.ts'
 import type { LinkEnds } from './links.ts'
-import { FactoryTable, type PlanNode, planGraph, type SidePlan } from './plan.ts'
+import { FactoryTable, listensOf, type PlanNode, planGraph, type SidePlan } from './plan.ts'
 import { SideGraph, type SideSurroundings } from './side_graph.ts'
 import type { Branch } from './wire.ts'
 
@@ -110,12 +110,7 @@ export class IngestReplica {
 
   #listensOnUnix(node: PlanNode): boolean {
     if (node.kind !== 'receiver') return false
-    return (
-      this.#factories
-        .get('receiver', node.spec.id.type)
-        .listens?.(node.spec.config)
-        .some(({ network }) => network === 'unix') ?? false
-    )
+    return listensOf(node, this.#factories).some(({ network }) => network === 'unix')
   }
 
   #surroundings(): SideSurroundings {

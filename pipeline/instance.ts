@@ -87,7 +87,7 @@ function create(node: PlanNode, parts: Parts): Created {
     case 'extension':
       return { component: createExtension(node, parts), consumers: {} }
     case 'receiver':
-      return { component: factories.get('receiver', id.type).create(settings, config, outlets), consumers: {} }
+      return { component: createReceiver(node, parts), consumers: {} }
     case 'processor':
       return createProcessor(node, parts)
     case 'connector': {
@@ -111,6 +111,15 @@ function createExtension(node: PlanNode, { around, settings }: Parts): Instance[
   const { id, config, uses = [] } = node.spec
   const factory = around.factories.get('extension', id.type)
   if (node.half !== 'ingest') return factory.create(settings, config, around.view, uses)
+  const half = factory.ingest?.(settings, config, around.linkFor(node))
+  if (half === undefined) throw new Error(`BUG: ${node.key} has no ingest half`)
+  return half
+}
+
+function createReceiver(node: PlanNode, { around, settings, outlets }: Parts): Instance['component'] {
+  const { id, config } = node.spec
+  const factory = around.factories.get('receiver', id.type)
+  if (node.half !== 'ingest') return factory.create(settings, config, outlets)
   const half = factory.ingest?.(settings, config, around.linkFor(node))
   if (half === undefined) throw new Error(`BUG: ${node.key} has no ingest half`)
   return half

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { defineReceiver } from '../component/factory.ts'
 import type { Registry } from '../component/spec.ts'
-import { fakeRegistry, fakeStamp } from '../test/fakes/components.ts'
+import { fakeCountedLines, fakeRegistry, fakeStamp } from '../test/fakes/components.ts'
 import { type GraphSketch, graphSpec } from '../test/fakes/graph_spec.ts'
-import { type GraphPlan, planGraph, type SidePlan } from './plan.ts'
+import { FactoryTable, type GraphPlan, listensOf, type PlanNode, planGraph, type SidePlan } from './plan.ts'
 
 const registry: Registry = { factories: [...fakeRegistry.factories, { ...fakeStamp, type: 'fake_main_stamp', runs: 'main' }] }
 const plan = (sketch: GraphSketch): GraphPlan => planGraph(graphSpec(sketch, registry), registry)
@@ -35,6 +36,45 @@ test('what ingest receivers feed is on the ingest side, up to the ingest halves'
   ])
   expect(wires(main)).toEqual(['connectors.fake_count -> exporters.fake_collect', 'exporters.fake_collect'])
   expect(ingest.nodes.at(-1)?.mainKey).toBe(main.nodes[0]?.key)
+})
+
+test('a receiver with two halves listens on the ingest side and feeds pipelines on the main thread', () => {
+  const { ingest, main } = plan({
+    ...base,
+    receivers: { fake_counted_lines: {} },
+    connectors: {},
+    pipelines: [
+      ['metrics/a', ['fake_counted_lines'], [], ['fake_collect']],
+      ['metrics/b', ['fake_counted_lines'], [], ['fake_collect']],
+    ],
+  })
+  expect(wires(ingest)).toEqual(['receivers.fake_counted_lines/ingest'])
+  expect(wires(main)).toEqual(['receivers.fake_counted_lines -> exporters.fake_collect, exporters.fake_collect', 'exporters.fake_collect'])
+  expect(ingest.nodes[0]).toMatchObject({ kind: 'receiver', half: 'ingest', mainKey: main.nodes[0]?.key })
+})
+
+test('a receiver with two halves listens in the half that says so', () => {
+  const factories: Registry = {
+    factories: registry.factories.map((factory) =>
+      factory.type !== 'fake_counted_lines'
+        ? factory
+        : defineReceiver({
+            ...fakeCountedLines,
+            listens: () => [
+              { network: 'udp', address: '127.0.0.1:1', path: [] },
+              { network: 'tcp', address: '127.0.0.1:2', path: [], half: 'main' },
+            ],
+          }),
+    ),
+  }
+  const { ingest, main } = plan({
+    receivers: { fake_counted_lines: {} },
+    exporters: base.exporters ?? {},
+    pipelines: [['metrics', ['fake_counted_lines'], [], ['fake_collect']]],
+  })
+  const table = new FactoryTable(factories)
+  expect(listensOf(ingest.nodes[0] as PlanNode, table).map(({ address }) => address)).toEqual(['127.0.0.1:1'])
+  expect(listensOf(main.nodes[0] as PlanNode, table).map(({ address }) => address)).toEqual(['127.0.0.1:2'])
 })
 
 test('a pipeline that both kinds of receivers feed is on both sides', () => {

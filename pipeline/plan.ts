@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto'
-import type { ConnectorFactory, ExporterFactory, ExtensionFactory, ExtensionUse, Factory, ProcessorFactory, ReceiverFactory } from '../component/factory.ts'
+import type {
+  ConnectorFactory,
+  ExporterFactory,
+  ExtensionFactory,
+  ExtensionUse,
+  Factory,
+  ListenAddress,
+  ProcessorFactory,
+  ReceiverFactory,
+} from '../component/factory.ts'
 import type { Signal } from '../component/signal.ts'
 import type { ComponentSpec, GraphSpec, PipelineSpec, Registry } from '../component/spec.ts'
 import { canonicalJson } from '../lib/canonical_json.ts'
@@ -287,9 +296,26 @@ class Planner {
     const key = `${spec.address}#${digest([spec.config, [...signals].sort(), ...usesPart(uses)])}`
     const known = side.get(key)
     if (known !== undefined) return known
-    const node: MutableNode = { key, kind: 'receiver', half: 'whole', spec, ...(uses === undefined ? {} : { uses }), outputs: {}, rank: 0 }
+    const hasIngestHalf = this.#factories.get('receiver', spec.id.type).ingest !== undefined
+    const node: MutableNode = {
+      key,
+      kind: 'receiver',
+      half: hasIngestHalf ? 'main' : 'whole',
+      spec,
+      ...(uses === undefined ? {} : { uses }),
+      outputs: {},
+      rank: 0,
+    }
     side.set(key, node)
+    if (hasIngestHalf) this.#addIngestHalf(node)
     return node
+  }
+
+  /** The half of a receiver that listens; nothing is connected to it. */
+  #addIngestHalf({ key: mainKey, spec }: MutableNode): void {
+    const uses = this.#usesOf('receiver', spec, this.#ingest)
+    const key = ingestHalfKey(mainKey)
+    this.#ingest.set(key, { key, kind: 'receiver', half: 'ingest', spec, mainKey, ...(uses === undefined ? {} : { uses }), outputs: {}, rank: 0 })
   }
 }
 
@@ -310,6 +336,14 @@ function rank(side: Side): void {
 
 function sorted(side: Side): SidePlan {
   return { nodes: [...side.values()].sort((a, b) => a.rank - b.rank) }
+}
+
+/** What a node itself listens on: of two halves, extensions listen on the main thread and receivers in the workers. */
+export function listensOf({ kind, half, spec }: PlanNode, factories: FactoryTable): readonly ListenAddress[] {
+  const listens = factories.get(kind, spec.id.type).listens?.(spec.config) ?? []
+  if (half === 'whole') return listens
+  if (kind !== 'receiver') return half === 'main' ? listens : []
+  return listens.filter((listen) => (listen.half ?? 'ingest') === half)
 }
 
 /** True for an extension that shares an object with other components, which hold on to it. */

@@ -13,7 +13,7 @@ import { IngestWorkers } from './ingest_workers.ts'
 import { LinkHub } from './links.ts'
 import { LocalIngest } from './local_ingest.ts'
 import { MainSide } from './main_side.ts'
-import { FactoryTable, type GraphPlan, isShared, planGraph } from './plan.ts'
+import { FactoryTable, type GraphPlan, isShared, listensOf, planGraph } from './plan.ts'
 import { PortBook, probeAddress } from './port_book.ts'
 import { StatusBoard } from './status.ts'
 import { configLastReloadSuccess, configReloadFailures, configReloads } from './telemetry.ts'
@@ -181,10 +181,7 @@ export class Service {
 
   #sharingListens({ ingest, main }: GraphPlan): { readonly address: string; readonly listen: ListenAddress }[] {
     const sharing = [...ingest.nodes.filter(({ kind }) => kind === 'receiver'), ...main.nodes.filter(isShared)]
-    return sharing.flatMap(({ kind, spec }) => {
-      const listens = this.#factories.get(kind, spec.id.type).listens?.(spec.config) ?? []
-      return listens.map((listen) => ({ address: spec.address, listen }))
-    })
+    return sharing.flatMap((node) => listensOf(node, this.#factories).map((listen) => ({ address: node.spec.address, listen })))
   }
 
   #noteReload(error: Error | undefined): void {

@@ -3,7 +3,7 @@ import type { SharingComponent } from '../component/factory.ts'
 import { SIGNALS, type Signal } from '../component/signal.ts'
 import { endpointsConflict, parseEndpoint } from '../lib/endpoint.ts'
 import { createInstance, type Instance, type InstanceSurroundings } from './instance.ts'
-import { isShared, type PlanInput, type PlanNode, type SidePlan } from './plan.ts'
+import { isShared, listensOf, type PlanInput, type PlanNode, type SidePlan } from './plan.ts'
 import type { Branch, Inlet, Outlet } from './wire.ts'
 
 /** What one side of the graph needs from the thread it lives in. */
@@ -193,8 +193,7 @@ export class SideGraph {
 
   /** What a node listens on and cannot share with another instance. */
   #exclusiveAddresses(node: PlanNode): string[] {
-    if (node.half === 'ingest') return []
-    const listens = this.#around.factories.get(node.kind, node.spec.id.type).listens?.(node.spec.config) ?? []
+    const listens = listensOf(node, this.#around.factories)
     const sharesPorts = this.#around.hostFor(node).sharesPorts
     return listens.filter(({ network }) => network === 'unix' || !sharesPorts).map(({ network, address }) => `${network} ${address}`)
   }

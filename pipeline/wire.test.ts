@@ -82,7 +82,7 @@ describe('a fan-out of access logs', () => {
     source.receivedMs = 5
     source.resource = { attributes: AttributeSet.of({ 'k8s.pod.name': 'reviews-v1-0' }) }
     for (const column of Object.values(source)) if (ArrayBuffer.isView(column) && column !== source.message) (column as Uint8Array).set([3, 4])
-    const first = copy(source)
+    const first = copy(source) as AccessLogs
     for (const [name, column] of Object.entries(source)) {
       if (ArrayBuffer.isView(column))
         expect([name, [...(first[name as keyof AccessLogs] as Uint8Array).subarray(0, 2)]]).toEqual([name, [...(column as Uint8Array).subarray(0, 2)]])

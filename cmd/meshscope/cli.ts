@@ -19,8 +19,14 @@ export interface CliContext {
   readonly io: CliIo
 }
 
-/** Commands whose code is only loaded when they are called: they bring a simulator along. */
-const LAZY: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<Command> }>> = {
+/** What a command that is loaded late gets: where to write, and where to leave its exit code. */
+interface LazyContext {
+  readonly io: CliIo
+  readonly exit: (code: number) => void
+}
+
+/** Commands whose code is only loaded when they are called: they bring a simulator or a receiver's parser along. */
+const LAZY: Readonly<Record<string, { readonly summary: string; readonly load: (context: LazyContext) => Promise<Command> }>> = {
   simulate: {
     summary: 'play a service mesh that sends real Envoy access logs',
     load: async () => (await import('./simulate/command.ts')).simulateCommand(),
@@ -28,6 +34,10 @@ const LAZY: Readonly<Record<string, { readonly summary: string; readonly load: (
   demo: {
     summary: 'run the daemon and a simulated mesh together',
     load: async () => (await import('./demo.ts')).demoCommand(),
+  },
+  statsd: {
+    summary: 'check a statsD mapping file, or see what becomes of a line',
+    load: async (context) => (await import('./statsd/command.ts')).statsdCommand(context),
   },
 }
 
@@ -38,7 +48,7 @@ const LAZY: Readonly<Record<string, { readonly summary: string; readonly load: (
  */
 export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
   const { program, outcome } = buildProgram(context)
-  const lazy = await loadLazy(args)
+  const lazy = await loadLazy(args, { io: context.io, exit: (code) => void (outcome.code = code) })
   for (const [name, { summary }] of Object.entries(LAZY)) {
     if (lazy?.name === name) program.addCommand(lazy.command.copyInheritedSettings(program))
     else program.command(name).summary(summary)
@@ -57,10 +67,10 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
   return outcome.code ?? Number(process.exitCode ?? EXIT.ok)
 }
 
-async function loadLazy(args: readonly string[]): Promise<{ readonly name: string; readonly command: Command } | undefined> {
+async function loadLazy(args: readonly string[], context: LazyContext): Promise<{ readonly name: string; readonly command: Command } | undefined> {
   const name = args[0] === 'help' ? args[1] : args[0]
   const entry = name !== undefined && Object.hasOwn(LAZY, name) ? LAZY[name] : undefined
-  return name === undefined || entry === undefined ? undefined : { name, command: await entry.load() }
+  return name === undefined || entry === undefined ? undefined : { name, command: await entry.load(context) }
 }
 
 /** Commander would take a mistyped command for an argument of `run`, the default; say what was probably meant instead. */

@@ -8,11 +8,13 @@ import { k8sMetadataExtension } from '../../extensions/k8s_metadata/factory.ts'
 import { k8sAttributesProcessor } from '../../processors/k8s_attributes/factory.ts'
 import { meshProcessor } from '../../processors/mesh/factory.ts'
 import { envoyAlsReceiver } from '../../receivers/envoyals/factory.ts'
+import { statsdReceiver } from '../../receivers/statsd/factory.ts'
 
 /** Every component that is built in. To add one: write its folder, and its factory here. */
 export const registry: Registry = {
   factories: [
     envoyAlsReceiver,
+    statsdReceiver,
     meshProcessor,
     k8sAttributesProcessor,
     meshMetricsConnector,

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError } from 'commander'
@@ -15,6 +16,7 @@ interface Options {
   readonly rps: number
   readonly duration?: number
   readonly als: string
+  readonly statsd: string
   readonly metrics: string
   readonly health: string
   readonly own: string
@@ -25,6 +27,7 @@ interface Options {
 /** The listeners of deploy/examples/demo.yaml: the flag that moves each, and where its address stands in the config. */
 const LISTENERS = [
   { flag: 'als', key: 'receivers.envoyals.endpoint', what: 'access logs' },
+  { flag: 'statsd', key: 'receivers.statsd.endpoint', what: 'statsD' },
   { flag: 'metrics', key: 'exporters.prometheus.endpoint', what: 'service metrics' },
   { flag: 'health', key: 'extensions.health_check.endpoint', what: 'health' },
   { flag: 'own', key: 'service.telemetry.metrics.address', what: "the daemon's own metrics" },
@@ -46,6 +49,7 @@ export function demoCommand(): Command {
     .option('--rps <number>', 'requests per second that reach the simulated gateway', rateOption, 100)
     .option('--duration <time>', 'stop after this time, such as 30s (default: on Ctrl-C)', durationOption)
     .option('--als <host:port>', 'where the daemon takes access logs', endpointOption, 'localhost:19001')
+    .option('--statsd <host:port>', 'where it takes statsD (UDP)', endpointOption, 'localhost:8125')
     .option('--metrics <host:port>', 'where it serves service metrics', endpointOption, 'localhost:8889')
     .option('--health <host:port>', 'where it answers health checks', endpointOption, 'localhost:13133')
     .option('--own <host:port>', 'where it serves its own metrics', endpointOption, 'localhost:8888')
@@ -91,6 +95,7 @@ async function play(options: Options, daemon: Daemon, stop: AbortController): Pr
     replicas: REPLICAS,
     connections: undefined,
     withExtensions: true,
+    statsd: options.statsd,
     clock: systemClock,
   })
   const end = (): void => simulation.stop()
@@ -110,10 +115,10 @@ async function play(options: Options, daemon: Daemon, stop: AbortController): Pr
   if (daemon.hasEnded) throw new Error(`the daemon ended by itself with exit code ${daemon.exitCode}; its messages are above`)
 }
 
-function welcome({ als, metrics, health, own, explain }: Options): string {
+function welcome({ als, statsd, metrics, health, own, explain }: Options): string {
   return `
-A simulated mesh (Istio's Bookinfo) sends its access logs to the daemon, and a Kubernetes API tells whose the addresses
-are that the logs do not name. Open, or query with curl:
+A simulated mesh (Istio's Bookinfo) sends its access logs and DogStatsD to the daemon, and a Kubernetes API tells whose the
+addresses are that the logs do not name. Open, or query with curl:
 
   service metrics   http://${metrics}/metrics
   health            http://${health}/
@@ -123,7 +128,8 @@ Ask whose an address is:
 
   npx meshscope explain ip ${bookinfoMesh(REPLICAS).clients[0]?.ip}${explain === DEFAULT_EXPLAIN ? '' : ` --endpoint ${explain}`}
 
-A real Envoy can send its access logs to ${als} (gRPC) at the same time. Ctrl-C stops everything.
+A real Envoy can send its access logs to ${als} (gRPC), and anything its statsD to ${statsd} (UDP), at the same
+time. Ctrl-C stops everything.
 
 `
 }
@@ -231,7 +237,7 @@ function onStopSignals(stop: AbortController, daemon: Daemon): () => void {
 
 async function takenListeners(options: Options): Promise<(typeof LISTENERS)[number][]> {
   const taken: (typeof LISTENERS)[number][] = []
-  for (const listener of LISTENERS) if (await isTaken(options[listener.flag])) taken.push(listener)
+  for (const listener of LISTENERS) if (await isTaken(options[listener.flag], listener.flag === 'statsd')) taken.push(listener)
   return taken
 }
 
@@ -241,11 +247,11 @@ function takenMessage(address: string, flag: string, what: string): string {
 }
 
 /** True when something listens on the address already; for localhost on either of its addresses. */
-async function isTaken(address: string): Promise<boolean> {
+async function isTaken(address: string, isUdp: boolean): Promise<boolean> {
   const { host, port } = parseEndpoint(address) ?? { host: 'localhost', port: 0 }
   const hosts = host === 'localhost' ? ['127.0.0.1', '::1'] : [host]
   for (const one of hosts) {
-    const problem = await listenProblem(one, port)
+    const problem = await (isUdp ? bindProblem(one, port) : listenProblem(one, port))
     if (problem === 'EADDRINUSE') return true
   }
   return false
@@ -256,6 +262,17 @@ async function listenProblem(host: string, port: number): Promise<string | undef
   return new Promise((resolve) => {
     server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'unknown'))
     server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)))
+  })
+}
+
+async function bindProblem(host: string, port: number): Promise<string | undefined> {
+  const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4')
+  return new Promise((resolve) => {
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      socket.close()
+      resolve(error.code ?? 'unknown')
+    })
+    socket.bind({ port, address: host, exclusive: true }, () => socket.close(() => resolve(undefined)))
   })
 }
 

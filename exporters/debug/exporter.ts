@@ -4,9 +4,11 @@ import type { ExporterMain } from '../../component/factory.ts'
 import { type ByteMessage, ByteReceiver } from '../../component/kit/byte_link.ts'
 import type { IngestOrigin } from '../../component/link.ts'
 import type { InstrumentSpec } from '../../component/telemetry.ts'
+import type { Logs } from '../../model/logs.ts'
 import type { Metrics } from '../../model/metrics.ts'
 import type { Traces } from '../../model/traces.ts'
 import type { DebugConfig } from './config.ts'
+import { logRecordsBatchLine, pushLogRecords } from './log_records_text.ts'
 import { metricsBatchLine, pointCount, pushMetrics } from './metrics_text.ts'
 import { TextOutput, type WriteBytes } from './output.ts'
 import { Sampler } from './sampler.ts'
@@ -47,7 +49,7 @@ export class DebugExporter implements ExporterMain {
   readonly #settings: Settings
   readonly #verbosity: DebugConfig['verbosity']
   readonly #outputs: readonly TextOutput[]
-  readonly #samplers: Readonly<Record<'metrics' | 'traces', Sampler>>
+  readonly #samplers: Readonly<Record<SignalName, Sampler>>
   readonly #received = new ByteReceiver()
   #host: Host | undefined
   #isFailing = false
@@ -59,8 +61,9 @@ export class DebugExporter implements ExporterMain {
     this.#verbosity = config.verbosity
     this.#outputs = config.use_internal_logger ? [] : config.output_paths.map((path) => new TextOutput(DESCRIPTORS[path], settings.clock, write))
     const rule = { initial: config.sampling_initial, thereafter: config.sampling_thereafter }
-    this.#samplers = { metrics: new Sampler(settings.clock, rule), traces: new Sampler(settings.clock, rule) }
+    this.#samplers = { logs: new Sampler(settings.clock, rule), metrics: new Sampler(settings.clock, rule), traces: new Sampler(settings.clock, rule) }
     this.consumers = {
+      logs: { consume: (logs) => this.#consumeLogs(logs) },
       metrics: { consume: (metrics) => this.#consumeMetrics(metrics) },
       traces: { consume: (traces) => this.#consumeTraces(traces) },
     }
@@ -90,6 +93,17 @@ export class DebugExporter implements ExporterMain {
     this.#received.gone(from)
   }
 
+  #consumeLogs(logs: Logs): void {
+    if (!('records' in logs)) throw new Error('BUG: access logs on the main thread')
+    const render = (): string => {
+      if (this.#verbosity === 'basic') return logRecordsBatchLine(logs)
+      const lines = this.#verbosity === 'detailed' ? [logRecordsBatchLine(logs)] : []
+      pushLogRecords(lines, logs, this.#verbosity === 'detailed')
+      return lines.join('\n')
+    }
+    this.#print('logs', logs.records.length, render)
+  }
+
   #consumeMetrics(metrics: Metrics): void {
     const render = (): string => {
       if (this.#verbosity === 'basic') return metricsBatchLine(metrics)
@@ -110,7 +124,7 @@ export class DebugExporter implements ExporterMain {
     this.#print('traces', traces.spans.length, render)
   }
 
-  #print(signal: 'metrics' | 'traces', items: number, render: () => string): void {
+  #print(signal: SignalName, items: number, render: () => string): void {
     if (!this.#samplers[signal].admits()) this.#drop(signal, items, 'sampled')
     else if (this.#outputs.some((output) => output.queuedBytes > QUEUED_BYTES_MAX)) this.#drop(signal, items, 'queue_full')
     else this.#write(signal, new TextEncoder().encode(`${render()}\n`), items, () => undefined)

@@ -5,10 +5,11 @@ import { type ByteMessage, ByteReceiver } from '../../component/kit/byte_link.ts
 import type { IngestOrigin } from '../../component/link.ts'
 import { durationMs } from '../../lib/duration.ts'
 import { TimeSlices } from '../../lib/time_slices.ts'
+import type { Logs } from '../../model/logs.ts'
 import type { Metrics } from '../../model/metrics.ts'
 import type { Traces } from '../../model/traces.ts'
 import type { FileConfig } from './config.ts'
-import { metricsJson, tracesJson } from './otlp_json.ts'
+import { logRecordsJson, metricsJson, tracesJson } from './otlp_json.ts'
 import { type FileAccess, hintFor, RollingFile } from './rolling_file.ts'
 import {
   DROPPED_LOG_RECORDS,
@@ -80,6 +81,7 @@ export class FileExporter implements ExporterMain {
       ...(access === undefined ? {} : { access }),
     })
     this.consumers = {
+      logs: { consume: (logs) => this.#consumeLogs(logs) },
       metrics: { consume: (metrics) => this.#consumeMetrics(metrics) },
       traces: { consume: (traces) => this.#consumeTraces(traces) },
     }
@@ -118,6 +120,11 @@ export class FileExporter implements ExporterMain {
 
   gone(from: IngestOrigin): void {
     this.#received.gone(from)
+  }
+
+  #consumeLogs(logs: Logs): void {
+    if (!('records' in logs)) throw new Error('BUG: access logs on the main thread')
+    this.#offer('logs', logRecordsJson(logs), logs.records.length)
   }
 
   async #consumeMetrics(metrics: Metrics): Promise<void> {

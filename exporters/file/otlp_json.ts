@@ -1,5 +1,7 @@
 import type { AttributeSet, AttributeValue, Scope } from '../../model/attributes.ts'
-import { type FamilyPoints, type Metrics, valuesPerPoint } from '../../model/metrics.ts'
+import { lastCell } from '../../model/exponential.ts'
+import type { LogRecord, LogRecords } from '../../model/log_records.ts'
+import { ExponentialPoint, type FamilyPoints, type MetricFamily, type Metrics, valuesPerPoint } from '../../model/metrics.ts'
 import type { Span, Traces } from '../../model/traces.ts'
 import { jsonLine } from './json_line.ts'
 
@@ -27,16 +29,27 @@ function familyJson(points: FamilyPoints, timeMs: number, from: number, end: num
   const { family } = points
   const dataPoints: unknown[] = []
   for (let i = from; i < end; i++) dataPoints.push(pointJson(points, timeMs, i))
-  const temporality = { aggregationTemporality: TEMPORALITY[family.temporality] }
-  const data =
-    family.type === 'gauge'
-      ? { gauge: { dataPoints } }
-      : family.type === 'sum'
-        ? { sum: { dataPoints, ...temporality, isMonotonic: family.isMonotonic } }
-        : { histogram: { dataPoints, ...temporality } }
-  const metric = { name: family.name, description: family.description, unit: family.unit, ...data }
+  const metric = { name: family.name, description: family.description, unit: family.unit, ...dataJson(family, dataPoints) }
   const scopeMetrics = [{ scope: scopeJson(points.scope), metrics: [metric] }]
   return jsonLine({ resourceMetrics: [{ resource: { attributes: attributesJson(points.resource.attributes) }, scopeMetrics }] })
+}
+
+function dataJson({ type, temporality, isMonotonic }: MetricFamily, dataPoints: readonly unknown[]): Record<string, unknown> {
+  const aggregationTemporality = TEMPORALITY[temporality]
+  switch (type) {
+    case 'gauge':
+      return { gauge: { dataPoints } }
+    case 'sum':
+      return { sum: { dataPoints, aggregationTemporality, isMonotonic } }
+    case 'summary':
+      return { summary: { dataPoints } }
+    case 'exponential_histogram':
+      return { exponentialHistogram: { dataPoints, aggregationTemporality } }
+    case 'histogram':
+      return { histogram: { dataPoints, aggregationTemporality } }
+    default:
+      return type satisfies never
+  }
 }
 
 function pointJson(points: FamilyPoints, timeMs: number, i: number): Record<string, unknown> {
@@ -60,15 +73,45 @@ function pointJson(points: FamilyPoints, timeMs: number, i: number): Record<stri
           ],
         }),
   }
+  if (family.type === 'exponential_histogram') return { ...common, ...exponentialJson(points, at) }
+  if (family.type === 'summary') return { ...common, ...summaryJson(points, at) }
   if (family.type !== 'histogram') return { ...common, asDouble: numberJson(values[at] as number) }
   const bucketCounts: string[] = []
   let count = 0
   for (let b = 0; b <= family.bounds.length; b++) {
-    count += values[at + b] as number
-    bucketCounts.push(String(values[at + b]))
+    count += Math.round(values[at + b] as number)
+    bucketCounts.push(countText(values[at + b] as number))
   }
   const sum = numberJson(values[at + valuesPerPoint(family) - 1] as number)
   return { ...common, count: String(count), sum, bucketCounts, explicitBounds: family.bounds }
+}
+
+function exponentialJson({ values, family }: FamilyPoints, at: number): Record<string, unknown> {
+  const of = (place: number): number => values[at + place] as number
+  const buckets = at + ExponentialPoint.buckets
+  const used = lastCell(values, buckets, family.bucketsMax ?? 0) + 1
+  const bucketCounts = Array.from(values.subarray(buckets, buckets + used), countText)
+  // The buckets must add up to the count, also when weights are not integers.
+  const count = bucketCounts.reduce((total, text) => total + Number(text), Math.round(of(ExponentialPoint.zeroCount)))
+  return {
+    count: String(count),
+    sum: numberJson(of(ExponentialPoint.sum)),
+    ...(count > 0 ? { min: numberJson(of(ExponentialPoint.min)), max: numberJson(of(ExponentialPoint.max)) } : {}),
+    scale: of(ExponentialPoint.scale),
+    zeroCount: countText(of(ExponentialPoint.zeroCount)),
+    positive: { offset: of(ExponentialPoint.firstIndex), bucketCounts },
+    negative: { offset: 0, bucketCounts: [] },
+  }
+}
+
+function summaryJson({ values, family }: FamilyPoints, at: number): Record<string, unknown> {
+  const quantileValues = (family.quantiles ?? []).map((quantile, n) => ({ quantile, value: numberJson(values[at + 2 + n] as number) }))
+  return { count: countText(values[at] as number), sum: numberJson(values[at + 1] as number), quantileValues }
+}
+
+/** Counts are integers in OTLP; weights of sampled observations need not be. */
+function countText(count: number): string {
+  return String(Math.round(count))
 }
 
 /** Spans of a batch as one line of OTLP JSON (`{"resourceSpans": …}`). */
@@ -88,6 +131,24 @@ function spanJson(span: Span): Record<string, unknown> {
     endTimeUnixNano: String(span.endTimeNs),
     attributes: attributesJson(span.attributes),
     status: span.status === 'unset' ? {} : { code: SPAN_STATUS[span.status] },
+  }
+}
+
+/** Log records of a batch as one line of OTLP JSON (`{"resourceLogs": …}`). */
+export function logRecordsJson(logs: LogRecords): string {
+  const scopeLogs = [{ scope: scopeJson(logs.scope), logRecords: logs.records.map(logRecordJson) }]
+  return jsonLine({ resourceLogs: [{ resource: { attributes: attributesJson(logs.resource.attributes) }, scopeLogs }] })
+}
+
+function logRecordJson(record: LogRecord): Record<string, unknown> {
+  return {
+    timeUnixNano: nanosText(record.timeMs),
+    observedTimeUnixNano: nanosText(record.observedMs),
+    severityNumber: record.severityNumber,
+    severityText: record.severityText,
+    body: { stringValue: record.body },
+    attributes: attributesJson(record.attributes),
+    ...(record.eventName === '' ? {} : { eventName: record.eventName }),
   }
 }
 

@@ -65,6 +65,12 @@ interface StoreEntry {
   readonly family: string
 }
 
+/** What the names of a family's samples have behind its own. */
+const SAMPLE_SUFFIXES = { counter: [''], gauge: [''], histogram: ['', '_bucket', '_count', '_sum'], summary: ['', '_count', '_sum'] } as const
+
+/** Counting all series for each one that finds no room would take long with many families. */
+const FULL_FOR = 256
+
 const REOPEN_LISTS: readonly unknown[] = []
 
 /**
@@ -81,6 +87,10 @@ export class Catalog {
   readonly #arenas = new WeakMap<readonly AttributeSet[], LabelArena[]>()
   readonly #bases = new WeakMap<Resource, WeakMap<Scope, BaseLabels>>()
   #stored = 0
+  /** So many series may be shown before they must be counted again. */
+  #room = 0
+  /** For so many series it is not counted again whether there is room meanwhile. */
+  #fullFor = 0
 
   constructor(settings: CatalogSettings) {
     this.#settings = settings
@@ -123,6 +133,8 @@ export class Catalog {
   /** Decides on everything that is new, renders its labels, and freezes what is to be served. */
   async serve(slices: TimeSlices): Promise<Served> {
     this.#settleFamilies()
+    this.#room = 0
+    this.#fullFor = 0
     const families: ServedFamily[] = []
     const names = [...this.#groups.keys()].sort()
     for (const name of names) {
@@ -154,6 +166,7 @@ export class Catalog {
     const before = families.get(name) ?? []
     const after: Source[] = []
     for (const points of lists) {
+      if (points.series.length === 0) continue
       const known = before.find(({ points: old }) => old.family === points.family && old.resource === points.resource && old.scope === points.scope)
       const isFree = known !== undefined && !after.includes(known)
       const source = isFree ? known : this.#newSource(points, { producer })
@@ -161,7 +174,9 @@ export class Catalog {
       after.push(source)
     }
     for (const source of before) if (!after.includes(source)) this.#remove(source)
-    families.set(name, after)
+    if (after.length > 0) families.set(name, after)
+    else families.delete(name)
+    if (families.size === 0) this.#producers.delete(producer)
   }
 
   #addNews(points: FamilyPoints, timeMs: number): number {
@@ -177,7 +192,7 @@ export class Catalog {
       keyOf(points.resource.attributes),
       scopeKey(points.scope),
     ])
-    const key = `${family}${f.bounds.join(',')}`
+    const key = `${family}${f.bounds.join(',')} ${f.bucketsMax ?? 0} ${f.quantiles?.join(',') ?? ''}`
     let entry = this.#stores.get(key)
     if (entry === undefined) {
       const store = new PointStore(points)
@@ -267,7 +282,7 @@ export class Catalog {
       const sources = group.sources.filter((source) => source.count > 0)
       const [first] = sources
       if (first === undefined) continue
-      const samples = first.exposed.type === 'histogram' ? [name, `${name}_bucket`, `${name}_count`, `${name}_sum`] : [name]
+      const samples = SAMPLE_SUFFIXES[first.exposed.type].map((suffix) => `${name}${suffix}`)
       const clashes = samples.some((sample) => taken.has(sample))
       if (!clashes) for (const sample of samples) taken.set(sample, name)
       for (const source of sources) {
@@ -327,18 +342,33 @@ export class Catalog {
   #verdict(source: Source, index: number, group: Group): number {
     const attributes = source.points.series[index] as AttributeSet
     const plan = source.labels.plan(attributes)
-    if (plan.hasMetricName || (plan.hasBound && source.exposed.type === 'histogram')) return Verdict.labelConflict
+    const { type } = source.exposed
+    if (plan.hasMetricName || (plan.hasBound && type === 'histogram') || (plan.hasQuantile && type === 'summary')) return Verdict.labelConflict
     if ((source.labels.length[index] as number) < 0) return Verdict.labelsTooLong
     if (group.claims !== undefined && !claim(group.claims, source, index)) return Verdict.duplicate
     // Who is in the overflow series stays there until it ends: a total must not fall because others have ended.
-    const isOver = source.verdicts[index] === Verdict.overflow || this.#shown() >= this.#settings.seriesMax
+    const isOver = source.verdicts[index] === Verdict.overflow || !this.#hasRoom()
     return isOver && source.verdicts[index] !== Verdict.shown ? Verdict.overflow : Verdict.shown
   }
 
-  #shown(): number {
+  /** True when one more series may be shown. Counts them all only when as many may have been added as there was room for. */
+  #hasRoom(): boolean {
+    if (this.#room > 0) {
+      this.#room--
+      return true
+    }
+    if (this.#fullFor > 0) {
+      this.#fullFor--
+      return false
+    }
     let shown = 0
     for (const { sources } of this.#groups.values()) for (const source of sources) shown += source.shown
-    return shown
+    if (shown >= this.#settings.seriesMax) {
+      this.#fullFor = FULL_FOR
+      return false
+    }
+    this.#room = this.#settings.seriesMax - shown - 1
+    return true
   }
 
   #targets(): string[] {

@@ -88,6 +88,8 @@ export interface KeyPlan {
   readonly hasMetricName: boolean
   /** True when a label has the name `le`, which belongs to histograms. */
   readonly hasBound: boolean
+  /** True when a label has the name `quantile`, which belongs to summaries. */
+  readonly hasQuantile: boolean
 }
 
 /**
@@ -108,6 +110,7 @@ export function keyPlan(keys: readonly string[], taken: ReadonlySet<string>): Ke
     labels: sorted.map(([name, values]) => ({ open: `${name}="`, values })),
     hasMetricName: byName.has('__name__'),
     hasBound: byName.has('le'),
+    hasQuantile: byName.has('quantile'),
   }
 }
 
@@ -145,10 +148,12 @@ function joined(attributes: AttributeSet, values: readonly number[]): string {
 }
 
 const CHUNK_BYTES = 1 << 20
+/** The first chunk begins so small and is doubled: there are families with one series, by the thousand. */
+const FIRST_BYTES = 256
 
 /**
  * The label bytes of a growing list of series, rendered once and copied into every scrape. Bytes lie in chunks of one
- * MiB; labels never cross a chunk.
+ * MiB at most; labels never cross a chunk.
  */
 export class LabelArena {
   readonly series: readonly AttributeSet[]
@@ -215,7 +220,8 @@ export class LabelArena {
   #render(index: number, attributes: AttributeSet): void {
     const text = labelText(this.plan(attributes), attributes)
     // Three bytes is the most that a UTF-16 unit can take.
-    const chunk = this.#chunkFor(text.length * 3 <= CHUNK_BYTES - this.#used ? 0 : Buffer.byteLength(text))
+    const room = (this.#chunks.at(-1)?.length ?? 0) - this.#used
+    const chunk = this.#chunkFor(text.length * 3 <= room ? 0 : Buffer.byteLength(text))
     this.at[index] = this.#place
     this.length[index] = chunk === undefined ? -1 : chunk.write(text, this.#used, 'utf8')
     this.#used += Math.max(0, this.length[index])
@@ -262,9 +268,14 @@ export class LabelArena {
   /** A chunk with room for so many bytes; undefined when they do not fit into any. */
   #chunkFor(bytes: number): Buffer | undefined {
     if (bytes > CHUNK_BYTES) return undefined
-    if (bytes > CHUNK_BYTES - this.#used || this.#chunks.length === 0) {
-      this.#chunks.push(Buffer.allocUnsafeSlow(CHUNK_BYTES))
+    const last = this.#chunks.at(-1)
+    if (last === undefined || bytes > CHUNK_BYTES - this.#used) {
+      this.#chunks.push(Buffer.allocUnsafeSlow(last === undefined ? Math.max(FIRST_BYTES, bytes) : CHUNK_BYTES))
       this.#used = 0
+    } else if (bytes > last.length - this.#used) {
+      const grown = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, Math.max(last.length * 2, this.#used + bytes)))
+      last.copy(grown, 0, 0, this.#used)
+      this.#chunks[this.#chunks.length - 1] = grown
     }
     return this.#chunks.at(-1)
   }

@@ -6,7 +6,7 @@ export interface ExposedName {
   readonly name: string
   /** The name of the family in OpenMetrics: counters without `_total`. */
   readonly base: string
-  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly type: 'counter' | 'gauge' | 'histogram' | 'summary'
   /** The unit that `base` ends with; empty when it has none. */
   readonly unit: string
 }
@@ -35,11 +35,17 @@ function words(...lines: readonly string[]): Map<string, string> {
 
 /** Translates a family's name as the Collector's `prometheus` exporter does: characters, namespace, unit and type suffix. */
 export function exposedName(family: MetricFamily, options: NameOptions): ExposedName {
-  const type = family.type === 'histogram' ? 'histogram' : family.type === 'sum' && family.isMonotonic ? 'counter' : 'gauge'
+  const type = exposedType(family)
   const name = family.isExactName === true ? exactName(family.name, options.namespace) : translatedName(family, type, options)
   const base = type === 'counter' && name.length > 6 && name.endsWith('_total') ? name.slice(0, -6) : name
   const unit = [...unitWords(family.unit), ...(isRatio(family, type) ? ['ratio'] : [])].join('_')
   return { name, base, type, unit: unit !== '' && base.endsWith(`_${unit}`) ? unit : '' }
+}
+
+function exposedType({ type, isMonotonic }: MetricFamily): ExposedName['type'] {
+  if (type === 'histogram' || type === 'exponential_histogram') return 'histogram'
+  if (type === 'summary') return 'summary'
+  return type === 'sum' && isMonotonic ? 'counter' : 'gauge'
 }
 
 function exactName(name: string, namespace: string): string {

@@ -1,4 +1,5 @@
 import type { MetricFamily } from '../../model/metrics.ts'
+import { EXPONENTIAL_LINES_MAX } from './exponential_lines.ts'
 import { type ExposedName, escapeHelp, escapeQuoted } from './names.ts'
 
 /** `text`: Prometheus text format 0.0.4. `openmetrics`: OpenMetrics 1.0. */
@@ -16,8 +17,10 @@ export interface Line {
 
 /** The fixed text of a source's lines. */
 export interface Pieces {
-  /** The value; or buckets in ascending order, count and sum. */
+  /** The value; or buckets in ascending order, count and sum; or quantiles, sum and count; see `bucket` for exponential buckets. */
   readonly lines: readonly Line[]
+  /** Exponential histograms only: the line of a bucket by its upper bound. */
+  readonly bucket?: (bound: number) => Line
   readonly created: Line | undefined
   /** Bytes of the fixed text of one series at most. */
   readonly bytesMax: number
@@ -53,20 +56,45 @@ export function pieces(
   base: string,
   options: { readonly format: Format; readonly isTyped: boolean; readonly created: boolean },
 ): Pieces {
-  const lines =
-    exposed.type === 'histogram'
-      ? [
-          ...[...family.bounds, Number.POSITIVE_INFINITY].map((bound) => line(`${exposed.name}_bucket`, base, `le="${boundText(bound, options.format)}"`)),
-          line(`${exposed.name}_count`, base, ''),
-          line(`${exposed.name}_sum`, base, ''),
-        ]
-      : [line(exposed.name, base, '')]
+  const bucket = (bound: number): Line => line(`${exposed.name}_bucket`, base, `le="${numberText(bound, options.format)}"`)
+  const lines = linesOf(exposed, family, base, options.format, bucket)
   const isOpen = options.format === 'openmetrics' && options.isTyped && exposed.type !== 'gauge'
   const created = isOpen && options.created ? line(`${exposed.base}_created`, base, '') : undefined
   const all = created === undefined ? lines : [...lines, created]
-  const bytesMax = all.reduce((sum, { prefix, suffix, bare }) => sum + Math.max(prefix.length + suffix.length, bare.length), 0)
-  return { lines, created, bytesMax, hasExemplars: isOpen }
+  const bytesMax = all.reduce((sum, one) => sum + lineBytes(one), 0)
+  const hasExemplars = isOpen && exposed.type !== 'summary'
+  if (family.type !== 'exponential_histogram') return { lines, created, bytesMax, hasExemplars }
+  const widest = lineBytes(bucket(WIDEST_BOUND))
+  return { lines, created, bytesMax: bytesMax + EXPONENTIAL_LINES_MAX * widest, hasExemplars, bucket: remembered(bucket) }
 }
+
+/** Has as many characters as a bound can have. */
+const WIDEST_BOUND = -Number.MAX_VALUE
+
+function lineBytes({ prefix, suffix, bare }: Line): number {
+  return Math.max(prefix.length + suffix.length, bare.length)
+}
+
+function linesOf(exposed: ExposedName, family: MetricFamily, base: string, format: Format, bucket: (bound: number) => Line): Line[] {
+  const { name, type } = exposed
+  const [count, sum] = [line(`${name}_count`, base, ''), line(`${name}_sum`, base, '')]
+  if (type === 'histogram') return [...family.bounds.map(bucket), bucket(Number.POSITIVE_INFINITY), count, sum]
+  if (type !== 'summary') return [line(name, base, '')]
+  return [...(family.quantiles ?? []).map((quantile) => line(name, base, `quantile="${numberText(quantile, format)}"`)), sum, count]
+}
+
+/** Bounds are few and come again in every scrape. */
+function remembered(make: (bound: number) => Line): (bound: number) => Line {
+  const known = new Map<number, Line>()
+  return (bound) => {
+    const found = known.get(bound) ?? make(bound)
+    if (known.size >= REMEMBERED_MAX) known.clear()
+    known.set(bound, found)
+    return found
+  }
+}
+
+const REMEMBERED_MAX = 4096
 
 function line(name: string, base: string, extra: string): Line {
   const tail = [base, extra].filter((part) => part !== '').join(',')
@@ -78,7 +106,7 @@ function line(name: string, base: string, extra: string): Line {
 }
 
 /** OpenMetrics wants the canonical form of a float, `5.0`; text format has `5`. */
-function boundText(bound: number, format: Format): string {
+function numberText(bound: number, format: Format): string {
   if (bound === Number.POSITIVE_INFINITY) return '+Inf'
   if (bound === Number.NEGATIVE_INFINITY) return '-Inf'
   const text = String(bound)

@@ -1,5 +1,6 @@
 import { AttributeSet, type AttributeValue, type Resource, type Scope } from '../../model/attributes.ts'
 import { type Exemplar, type FamilyPoints, type MetricFamily, valuesPerPoint } from '../../model/metrics.ts'
+import { addPoint } from '../../model/point_sums.ts'
 
 export type AddOutcome = 'taken' | 'out_of_order' | 'no_room'
 
@@ -111,10 +112,8 @@ export class PointStore {
     if (!this.#isDelta && times.pointMs < (this.#timesMs[index] as number)) return false
     const from = points.offset + i * points.stride
     const to = index * this.#stride
-    for (let n = 0; n < this.#stride; n++) {
-      const value = points.values[from + n] as number
-      this.#values[to + n] = this.#isDelta && this.#family.type !== 'gauge' ? (this.#values[to + n] as number) + value : value
-    }
+    if (this.#isDelta && this.#family.type !== 'gauge') addPoint(this.#family, { values: this.#values, at: to }, { values: points.values, at: from })
+    else for (let n = 0; n < this.#stride; n++) this.#values[to + n] = points.values[from + n] as number
     if (!this.#isDelta) this.#startTimesMs[index] = points.startTimesMs[i] as number
     this.#timesMs[index] = Math.max(this.#timesMs[index] as number, times.pointMs)
     this.#receivedMs[index] = times.nowMs

@@ -1,7 +1,9 @@
 import { TimeSlices } from '../../lib/time_slices.ts'
-import { valuesPerPoint } from '../../model/metrics.ts'
+import { ExponentialPoint } from '../../model/metrics.ts'
+import { addPoint, emptyPoint } from '../../model/point_sums.ts'
 import type { Served, ServedFamily, ServedSource } from './catalog.ts'
 import { type ChunkPool, ChunkWriter, NUMBER_BYTES_MAX } from './chunk_writer.ts'
+import { EXPONENTIAL_LINES_MAX, exponentialLines } from './exponential_lines.ts'
 import { type Format, heading, type Line, type Pieces, pieces } from './pieces.ts'
 import { type Source, Verdict } from './source.ts'
 
@@ -148,7 +150,6 @@ class Row {
   readonly #served: ServedSource
   readonly #fixed: Pieces
   readonly #options: RenderOptions
-  readonly #isHistogram: boolean
   readonly #bounds: readonly number[]
   #overflow: Float64Array | undefined
   #overflowStartMs = Number.POSITIVE_INFINITY
@@ -160,7 +161,6 @@ class Row {
     this.#served = served
     this.#fixed = fixed
     this.#options = options
-    this.#isHistogram = served.points.family.type === 'histogram'
     this.#bounds = served.points.family.bounds
   }
 
@@ -171,16 +171,16 @@ class Row {
   /** Most bytes that series `i` takes; -1 is the overflow series. */
   bytesMax(i: number): number {
     const labels = i < 0 ? OVERFLOW_LABELS.length : (this.#served.labels.length[i] as number)
-    return this.#fixed.bytesMax + (this.#fixed.lines.length + 1) * (labels + LINE_BYTES) + EXEMPLAR_BYTES
+    const lines = this.#fixed.lines.length + 1 + (this.#fixed.bucket === undefined ? 0 : EXPONENTIAL_LINES_MAX)
+    return this.#fixed.bytesMax + lines * (labels + LINE_BYTES) + EXEMPLAR_BYTES
   }
 
   addToOverflow(i: number): void {
     const { points } = this.#served
-    this.#overflow ??= new Float64Array(valuesPerPoint(points.family))
+    this.#overflow ??= emptyPoint(points.family)
     this.#overflowStartMs = Math.min(this.#overflowStartMs, points.startTimesMs[i] as number)
     this.overflowUpdatedMs = Math.max(this.overflowUpdatedMs, points.updatedMs[i] as number)
-    const at = points.offset + i * points.stride
-    for (let n = 0; n < this.#overflow.length; n++) this.#overflow[n] = (this.#overflow[n] as number) + (points.values[at + n] as number)
+    addPoint(points.family, { values: this.#overflow, at: 0 }, { values: points.values, at: points.offset + i * points.stride })
   }
 
   writeOverflow(): void {
@@ -195,7 +195,10 @@ class Row {
   #lines(values: Float64Array, at: number, i: number): void {
     const { lines, created } = this.#fixed
     const writer = this.#writer
-    if (this.#isHistogram) this.#histogram(values, at, i)
+    const { family } = this.#served.points
+    if (family.type === 'histogram') this.#histogram(values, at, i)
+    else if (family.type === 'exponential_histogram') this.#exponential(values, at, i, family.bucketsMax ?? 0)
+    else if (family.type === 'summary') this.#summary(values, at, i)
     else {
       this.#start(lines[0] as Line, i)
       writer.number(values[at] as number)
@@ -225,6 +228,36 @@ class Row {
     this.#start(lines[buckets + 1] as Line, i)
     this.#writer.number(values[at + buckets] as number)
     this.#end(-1, 0, 0)
+  }
+
+  #exponential(values: Float64Array, at: number, i: number, bucketsMax: number): void {
+    const { lines, bucket } = this.#fixed
+    let below = Number.NEGATIVE_INFINITY
+    exponentialLines(values, at, bucketsMax, (bound, count) => {
+      this.#start(bucket?.(bound) as Line, i)
+      this.#writer.number(count)
+      this.#end(i, below, bound)
+      below = bound
+    })
+    const count = values[at + ExponentialPoint.count] as number
+    this.#single(lines[0] as Line, i, count, below)
+    this.#single(lines[1] as Line, i, count)
+    this.#single(lines[2] as Line, i, values[at + ExponentialPoint.sum] as number)
+  }
+
+  #summary(values: Float64Array, at: number, i: number): void {
+    const { lines } = this.#fixed
+    const quantiles = lines.length - 2
+    for (let n = 0; n < quantiles; n++) this.#single(lines[n] as Line, i, values[at + 2 + n] as number)
+    this.#single(lines[quantiles] as Line, i, values[at + 1] as number)
+    this.#single(lines[quantiles + 1] as Line, i, values[at] as number)
+  }
+
+  /** One line; with an exemplar only when its value must be above `exemplarAbove`. */
+  #single(line: Line, i: number, value: number, exemplarAbove = Number.POSITIVE_INFINITY): void {
+    this.#start(line, i)
+    this.#writer.number(value)
+    this.#end(i, exemplarAbove, Number.POSITIVE_INFINITY)
   }
 
   #start(line: Line, i: number): void {

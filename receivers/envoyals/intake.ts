@@ -1,8 +1,7 @@
 import type { Clock, Logger } from '../../component/component.ts'
 import type { Consumer } from '../../component/consumer.ts'
 import { ByteInterner } from '../../lib/intern.ts'
-import type { StreamOrigin } from '../../model/access_logs.ts'
-import type { Logs } from '../../model/logs.ts'
+import type { AccessLogs, StreamOrigin } from '../../model/access_logs.ts'
 import { AccessLogDecoder, countEntries, findIdentifier } from './decode.ts'
 import type { Instruments } from './telemetry.ts'
 
@@ -55,7 +54,7 @@ interface Queued {
  * the oldest messages are shed and their entries counted: a sender whose stream is not read would drop entries in silence.
  */
 export class Intake {
-  readonly #next: Consumer<Logs>
+  readonly #next: Consumer<AccessLogs>
   readonly #settings: IntakeSettings
   readonly #decoder = new AccessLogDecoder(new ByteInterner())
   #queue: (Queued | undefined)[] = []
@@ -67,7 +66,7 @@ export class Intake {
   #lastLogMs = Number.NEGATIVE_INFINITY
   #whenEmpty: (() => void)[] = []
 
-  constructor(next: Consumer<Logs>, settings: IntakeSettings) {
+  constructor(next: Consumer<AccessLogs>, settings: IntakeSettings) {
     this.#next = next
     this.#settings = settings
   }
@@ -193,7 +192,7 @@ export class Intake {
     if (!decoder.isFramed) source.unframeable()
   }
 
-  #handOn(logs: Logs): void {
+  #handOn(logs: AccessLogs): void {
     const { instruments } = this.#settings
     // A consumer may change `length` (filters do); what is counted is what was handed on.
     const rows = logs.length

@@ -5,8 +5,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import { PermanentError, RefusedError } from '../../component/consumer.ts'
-import type { StreamOrigin } from '../../model/access_logs.ts'
-import type { Logs } from '../../model/logs.ts'
+import type { AccessLogs, StreamOrigin } from '../../model/access_logs.ts'
 import { encode, ownSchema, type Plain } from '../../test/conformance/als_oracle.ts'
 import { AlsClient, type AlsTarget } from '../../test/fakes/als_client.ts'
 import { CollectingConsumer, RefusingConsumer } from '../../test/fakes/consumers.ts'
@@ -32,12 +31,12 @@ const BASE: EnvoyAlsConfig = {
 const LEDGER = { receiver: 'envoyals/edge', transport: 'grpc' }
 
 /** A started receiver whose rows are remembered, and a way to wait for a number of them. */
-async function started(overrides: Partial<EnvoyAlsConfig> = {}, consume?: (logs: Logs) => void) {
+async function started(overrides: Partial<EnvoyAlsConfig> = {}, consume?: (logs: AccessLogs) => void) {
   const settings = fakeSettings('receiver', 'envoyals/edge')
   const host = new FakeHost()
   const rows: { readonly cluster: string; readonly origin: StreamOrigin }[] = []
   const waiting: { readonly count: number; readonly resolve: () => void }[] = []
-  const next = new CollectingConsumer<Logs>((logs) => {
+  const next = new CollectingConsumer<AccessLogs>((logs) => {
     for (let i = 0; i < logs.length; i++) rows.push({ cluster: logs.strings.text(logs.upstreamCluster[i] as number), origin: logs.origin })
     consume?.(logs)
     for (const { count, resolve } of waiting) if (rows.length >= count) resolve()
@@ -271,7 +270,7 @@ describe('bad input', () => {
   ])('goes on when the pipeline $name, and counts', async ({ error }) => {
     const settings = fakeSettings('receiver', 'envoyals/edge')
     const host = new FakeHost()
-    const next = new RefusingConsumer<Logs>(error)
+    const next = new RefusingConsumer<AccessLogs>(error)
     const receiver = envoyAlsReceiver.create(settings, BASE, { logs: next })
     await receiver.start?.(host)
     running.push(() => receiver.shutdown?.({ signal: AbortSignal.timeout(2000) }) as Promise<void>)
@@ -414,7 +413,7 @@ describe('listening', () => {
     const receiver = envoyAlsReceiver.create(
       fakeSettings('receiver', 'envoyals'),
       { ...BASE, endpoint: `127.0.0.1:${port}` },
-      { logs: new CollectingConsumer<Logs>() },
+      { logs: new CollectingConsumer<AccessLogs>() },
     )
     await expect(receiver.start?.(new FakeHost())).rejects.toThrow(
       `cannot listen on tcp 127.0.0.1:${port}: address in use; stop the other listener or change endpoint`,
@@ -449,7 +448,7 @@ describe('listening', () => {
     const receiver = envoyAlsReceiver.create(
       fakeSettings('receiver', 'envoyals'),
       { ...BASE, transport: 'unix', endpoint: path },
-      { logs: new CollectingConsumer<Logs>() },
+      { logs: new CollectingConsumer<AccessLogs>() },
     )
     await expect(receiver.start?.(new FakeHost())).rejects.toThrow(`cannot listen on unix ${path}: address in use`)
   })

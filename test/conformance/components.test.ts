@@ -71,7 +71,9 @@ function instancesOf(factory: Factory): { readonly part: string; readonly make: 
   switch (factory.kind) {
     case 'receiver': {
       const next: ConsumerSet = Object.fromEntries(signals.map((signal) => [signal, new CollectingConsumer()]))
-      return [{ part: 'whole', make: () => factory.create(settings(), config, next) }]
+      const { ingest } = factory
+      const half = ingest === undefined ? [] : [{ part: 'ingest half', make: () => ingest(settings(), config, link) }]
+      return [{ part: ingest === undefined ? 'whole' : 'main half', make: () => factory.create(settings(), config, next) }, ...half]
     }
     case 'processor':
       return signals.flatMap((signal) => {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/meshscope.js', import.meta.url))
-const FLAGS = ['als', 'metrics', 'health', 'own', 'explain'] as const
+const FLAGS = ['als', 'metrics', 'health', 'own', 'explain', 'statsd'] as const
 const FLOW = /^\d\d:\d\d:\d\d +\d+ entries\/s +\d+ requests\/s +errors +[\d.]+ % +top edge (.*)$/gm
 
 const children: ChildProcess[] = []
@@ -79,6 +79,7 @@ describe('the demo', () => {
       expect(demo.output).toContain(url)
       expect((await fetch(url)).status, url).toBe(200)
     }
+    expect(await (await fetch(`http://localhost:${metrics}/metrics`)).text()).toMatch(/^bookinfo_requests_total\{[^}]*service="reviews"/m)
     expect([...demo.output.matchAll(FLOW)].some(([, edge]) => edge?.startsWith('productpage-v1 → '))).toBe(true)
     // Only its address tells who this caller is.
     await demo.shows((output) => output.includes('by address reports → details'))

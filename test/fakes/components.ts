@@ -261,6 +261,17 @@ export const fakeCount = defineConnector({
   main: (_settings, _config, next) => new FakeCountMain(next),
 })
 
+/** `fake_lines` and `fake_count` in one: a receiver that counts in every worker, and hands on the counts on the main thread. */
+export const fakeCountedLines = defineReceiver({
+  ...fakeLines,
+  type: 'fake_counted_lines',
+  description: 'Counts access logs that come as JSON lines.',
+  stability: { metrics: 'development' },
+  runs: 'main',
+  create: (_settings, _config, { metrics }) => new FakeCountMain(metrics as Consumer<Metrics>),
+  ingest: (settings, config, link) => new FakeLines(settings, config, { logs: new FakeCountIngest(link) }),
+})
+
 /** What the `fake_collect` exporters of this thread hold, by component id. */
 export const collected = new Map<string, FakeCollect>()
 
@@ -313,5 +324,5 @@ export const fakeMainSink = defineExporter({
 })
 
 export const fakeRegistry: Registry = {
-  factories: [fakeLines, fakeMainLines, fakeStamp, fakeNumbered, fakeCount, fakeCollect, fakeMainSink, fakeNumber, fakeOther],
+  factories: [fakeLines, fakeMainLines, fakeCountedLines, fakeStamp, fakeNumbered, fakeCount, fakeCollect, fakeMainSink, fakeNumber, fakeOther],
 }

@@ -61,6 +61,48 @@ describe('the number of ingest workers', () => {
   })
 })
 
+describe('a receiver with two halves', () => {
+  const halves = (threads: number, note = ''): GraphSketch => ({
+    receivers: { fake_counted_lines: { note } },
+    exporters: { fake_collect: {} },
+    pipelines: [['metrics', ['fake_counted_lines'], [], ['fake_collect']]],
+    threads,
+  })
+  const port = (run: ServiceRun): number => run.port('receivers.fake_counted_lines')
+
+  test.for([0, 1, 2])('counts the same with any number of workers: %i', async (threads) => {
+    const run = newRun()
+    await run.start(halves(threads))
+    await sendEverywhere(port(run), LINES)
+    expect(await read()).toEqual({ gone: 0, 'a 200 0': 32, 'b 503 0': 16 })
+    expect(run.service.view.isReady()).toBe(true)
+    expect(await run.stop()).toEqual([])
+  })
+
+  test('keeps what a worker has counted that dies, and listens again in the next', async () => {
+    const run = newRun()
+    await run.start(halves(1))
+    const listening = port(run)
+    await sendLines(listening, LINES)
+    await sendLines(listening, [{ do: 'throw' }, { rows: [] }])
+    await until('the restart is counted', () => run.telemetry.value('meshscope_worker_restarts', { reason: 'uncaught_error' }) === 1)
+    await until('the worker is up again', () => run.service.view.isReady())
+    await sendLines(listening, LINES)
+    expect(await read()).toEqual({ gone: 1, 'a 200 0': 4, 'b 503 0': 2 })
+  })
+
+  test('lives on over a reload that does not change it, and starts anew after one that does', async () => {
+    const run = newRun()
+    await run.start(halves(2))
+    await sendEverywhere(port(run), LINES)
+    await run.reload(halves(2))
+    expect(await read()).toEqual({ gone: 0, 'a 200 0': 32, 'b 503 0': 16 })
+    await run.reload(halves(2, 'changed'))
+    await sendLines(port(run), LINES)
+    expect(await read()).toEqual({ gone: 0, 'a 200 0': 2, 'b 503 0': 1 })
+  })
+})
+
 describe('a worker that dies', () => {
   test.for([
     { deed: 'throw', reason: 'uncaught_error' },

@@ -18,6 +18,7 @@ interface Options {
   readonly connections?: number
   readonly envoyExtensions?: boolean
   readonly kube?: string
+  readonly statsd?: string
   readonly quiet?: boolean
 }
 
@@ -36,6 +37,7 @@ export function simulateCommand(): Command {
     .option('--connections <number>', 'TCP connections that all streams share (default: one per pod)', integer(1, 2000))
     .option('--envoy-extensions', 'list 516 extensions in the first message of each stream, as Envoy does (60 KB)')
     .option('--kube <url|file>', 'also create its pods and services in the cluster of this API server or kubeconfig, and remove them at the end')
+    .option('--statsd <host:port>', 'also send DogStatsD of the applications over UDP there: bookinfo.requests, bookinfo.request_time', endpointOption)
     .option('--quiet', 'print problems only')
     .addHelpText(
       'after',
@@ -67,6 +69,7 @@ async function simulate(options: Options): Promise<number> {
     knowledge: cluster === undefined ? 'logs' : 'addresses',
     connections: options.connections,
     withExtensions: options.envoyExtensions === true,
+    statsd: options.statsd,
     clock: systemClock,
   })
   // The simulation's own timers would not keep the process alive while the receiver is away.

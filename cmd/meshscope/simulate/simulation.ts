@@ -2,6 +2,7 @@ import { Client, connectivityState, credentials } from '@grpc/grpc-js'
 import type { Clock } from '../../../component/component.ts'
 import { type AlsConnection, AlsStream, Delivery } from './als_stream.ts'
 import { bookinfoMesh, type Proxy } from './bookinfo.ts'
+import { DogStatsdSender } from './dogstatsd.ts'
 import type { HttpCallFacts, HttpCallSite, Knowledge } from './http_call_site.ts'
 import { encodeIdentifier } from './identity.ts'
 import { Random } from './random.ts'
@@ -25,6 +26,8 @@ export interface SimulationOptions {
   readonly knowledge?: Knowledge
   /** Puts the long list of Envoy's extensions into the first message of each stream. */
   readonly withExtensions: boolean
+  /** `host:port` to which the applications send DogStatsD; nowhere by default. */
+  readonly statsd?: string | undefined
   readonly clock: Clock
 }
 
@@ -54,6 +57,7 @@ export class Simulation implements EntrySink {
   readonly #delivery = new Delivery()
   readonly #truth = new TruthTable()
   readonly #traffic: Traffic
+  readonly #statsd: DogStatsdSender | undefined
   readonly #clients: Client[] = []
   readonly #streams: { readonly http: AlsStream; readonly tcp: AlsStream }[] = []
   #requests = 0
@@ -64,6 +68,7 @@ export class Simulation implements EntrySink {
   constructor(options: SimulationOptions) {
     this.options = options
     const mesh = bookinfoMesh(options.replicas)
+    this.#statsd = options.statsd === undefined ? undefined : new DogStatsdSender(options.statsd)
     const connections = Math.min(options.connections ?? mesh.proxies.length, mesh.proxies.length)
     for (let i = 0; i < connections; i++) this.#clients.push(newClient(options.endpoint))
     for (const proxy of mesh.proxies) this.#streams[proxy.index] = this.#streamsOf(proxy)
@@ -97,6 +102,7 @@ export class Simulation implements EntrySink {
       if (this.#isStopped) this.#stop()
     })
     this.#traffic.closeConnections(clock.now() * 1000)
+    await this.#statsd?.flush()
     await this.#closeStreams()
   }
 
@@ -109,6 +115,7 @@ export class Simulation implements EntrySink {
   /** Closes the connections. */
   close(): void {
     for (const client of this.#clients) client.close()
+    this.#statsd?.close()
   }
 
   get progress(): SimulationProgress {
@@ -130,6 +137,7 @@ export class Simulation implements EntrySink {
   }
 
   http(site: HttpCallSite, facts: HttpCallFacts): void {
+    this.#statsd?.http(site, facts)
     this.#streams[site.call.reporter.index]?.http.http(site, facts)
   }
 
@@ -171,6 +179,7 @@ export class Simulation implements EntrySink {
       http.flush()
       tcp.flush()
     }
+    void this.#statsd?.flush()
   }
 
   async #closeStreams(): Promise<void> {

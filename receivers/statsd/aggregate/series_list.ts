@@ -1,0 +1,124 @@
+import type { AttributeSet, Resource, Scope } from '../../../model/attributes.ts'
+import { type FamilyPoints, type MetricFamily, valuesPerPoint } from '../../../model/metrics.ts'
+import type { Aggregation } from '../naming/naming.ts'
+import { type RowForm, rowForm } from './layout.ts'
+
+/** What all lists of a family have in common. */
+export interface ListFamily {
+  readonly family: MetricFamily
+  readonly aggregation: Aggregation
+}
+
+/** What a batch says about the origin of its points. */
+export interface ListOrigin {
+  readonly producer: object
+  readonly resource: Resource
+  readonly scope: Scope
+}
+
+/** Words per series of what ended shards held: a gauge's last value comes with its time, worker and order. */
+export const GaugeBase = { value: 0, setMs: 1, order: 2, worker: 3, words: 4 } as const
+
+/**
+ * The series of one family that have the same label keys, in the columns that consumers see. Series are appended; to
+ * remove some, all columns are made anew, and a reader of an old batch goes on reading old numbers.
+ */
+export class SeriesList {
+  readonly of: ListFamily
+  readonly keys: readonly string[]
+  /** Tells it from other lists of the hub. */
+  readonly number: number
+  readonly form: RowForm
+  readonly stride: number
+  /** True when consumers have been told that it is empty: series of its kind go into a new one. */
+  isEnded = false
+  /** Rows that are about to be looked at and may belong to new series: columns that grow make room for them at once. */
+  expected = 0
+  readonly #baseStride: number
+  series: AttributeSet[] = []
+  /** Number of each series in the hub. */
+  ids: number[] = []
+  values: Float64Array
+  startTimesMs: Float64Array
+  updatedMs: Float64Array
+  /** What ended shards held; undefined as long as there was none. */
+  base: Float64Array | undefined
+  #capacity = 0
+  #points: FamilyPoints | undefined
+
+  constructor(of: ListFamily, keys: readonly string[], number: number) {
+    this.of = of
+    this.keys = keys
+    this.number = number
+    this.form = rowForm(of.aggregation)
+    this.stride = valuesPerPoint(of.family)
+    this.#baseStride = of.aggregation.kind === 'gauge' ? GaugeBase.words : this.stride
+    this.values = new Float64Array(0)
+    this.startTimesMs = new Float64Array(0)
+    this.updatedMs = new Float64Array(0)
+  }
+
+  get size(): number {
+    return this.series.length
+  }
+
+  /** Appends a series; returns its index. */
+  add(attributes: AttributeSet, id: number, startMs: number): number {
+    const index = this.series.length
+    if (index === this.#capacity) this.#grow()
+    this.series.push(attributes)
+    this.ids.push(id)
+    this.startTimesMs[index] = startMs
+    return index
+  }
+
+  /** Place of a series in `base`, which is made when there is none. */
+  baseAt(index: number): number {
+    this.base ??= new Float64Array(this.#capacity * this.#baseStride)
+    return index * this.#baseStride
+  }
+
+  /** Removes series; `moved` is told the new index of each that stays. */
+  remove(isEnded: (id: number) => boolean, moved: (id: number, index: number) => void): void {
+    const old = { series: this.series, ids: this.ids, values: this.values, start: this.startTimesMs, updated: this.updatedMs, base: this.base }
+    const kept = old.ids.filter((id) => !isEnded(id)).length
+    this.series = []
+    this.ids = []
+    this.#allocate(kept, old.base !== undefined)
+    for (const [from, id] of old.ids.entries()) {
+      if (isEnded(id)) continue
+      const to = this.add(old.series[from] as AttributeSet, id, old.start[from] as number)
+      this.values.set(old.values.subarray(from * this.stride, (from + 1) * this.stride), to * this.stride)
+      this.updatedMs[to] = old.updated[from] as number
+      if (old.base !== undefined) this.base?.set(old.base.subarray(from * this.#baseStride, (from + 1) * this.#baseStride), to * this.#baseStride)
+      moved(id, to)
+    }
+  }
+
+  /** The list as consumers get it; the same object as long as columns are not made anew. */
+  points(origin: ListOrigin): FamilyPoints {
+    if (this.#points === undefined || this.#points.values !== this.values || this.#points.series !== this.series) {
+      const { series, values, stride, startTimesMs, updatedMs } = this
+      this.#points = { ...origin, family: this.of.family, series, values, offset: 0, stride, startTimesMs, updatedMs }
+    }
+    return this.#points
+  }
+
+  #allocate(capacity: number, hasBase: boolean): void {
+    this.#capacity = capacity
+    this.values = new Float64Array(capacity * this.stride)
+    this.startTimesMs = new Float64Array(capacity)
+    this.updatedMs = new Float64Array(capacity)
+    this.base = hasBase ? new Float64Array(capacity * this.#baseStride) : undefined
+  }
+
+  #grow(): void {
+    const { values, startTimesMs, updatedMs, base } = this
+    // By half at least when they grow one by one.
+    this.#allocate(Math.max(this.size + Math.max(1, this.expected), Math.ceil(this.#capacity * 1.5)), base !== undefined)
+    this.values.set(values)
+    this.startTimesMs.set(startTimesMs)
+    this.updatedMs.set(updatedMs)
+    if (base !== undefined) this.base?.set(base)
+  }
+}

@@ -1,0 +1,189 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { AttributeSet } from '../../model/attributes.ts'
+import { FakeClock } from '../../test/fakes/clock.ts'
+import { FakeTelemetry } from '../../test/fakes/telemetry.ts'
+import { StatHub } from './aggregate/hub.ts'
+import { SharedStatStore } from './aggregate/shared_store.ts'
+import { Clients } from './clients.ts'
+import { Intake, type IntakeSettings } from './intake.ts'
+import { Ledger } from './ledger.ts'
+import { EnvoyNaming } from './naming/envoy_naming.ts'
+import { PlainNaming } from './naming/plain_naming.ts'
+import { type Dialect, SampleType } from './sample.ts'
+import { AddressSenders } from './senders.ts'
+import { ingestInstruments } from './telemetry.ts'
+
+class Setup {
+  readonly telemetry = new FakeTelemetry()
+  readonly clock = new FakeClock()
+  readonly records: string[] = []
+  readonly hub: StatHub
+  readonly store: SharedStatStore
+  readonly ledger: Ledger
+  readonly intake: Intake
+
+  constructor(overrides: Partial<IntakeSettings> = {}) {
+    const seriesMax = overrides.seriesMax ?? 1000
+    const instruments = ingestInstruments(this.telemetry, 'statsd', 'udp')
+    this.ledger = new Ledger(instruments)
+    this.hub = new StatHub({
+      seriesMax,
+      setIntervalMs: 60_000,
+      clock: this.clock,
+      resource: { attributes: AttributeSet.empty },
+      scope: { name: '', version: '' },
+    })
+    this.store = new SharedStatStore({ seriesMax, setIntervalMs: 60_000, send: (message) => this.hub.receive(message, { worker: 0, life: 1 }) })
+    this.intake = new Intake({
+      dialect: 'lenient',
+      naming: new PlainNaming(),
+      store: this.store,
+      ledger: this.ledger,
+      clients: new Clients(),
+      senders: undefined,
+      instruments,
+      clock: this.clock,
+      seriesMax,
+      record: (kind, line) => this.records.push(`${kind} ${new TextDecoder().decode(line)}`),
+      ...overrides,
+    })
+  }
+
+  packet(text: string, sender = '10.0.0.1'): void {
+    this.intake.packet(Buffer.from(text), sender)
+  }
+
+  value(name: string, labels: Readonly<Record<string, string>> = {}): number {
+    return this.telemetry.value(`meshscope_statsd_${name}`, labels)
+  }
+
+  /** `name{labels} first value` of every series, sorted. */
+  async series(): Promise<string[]> {
+    const families = await this.hub.collect()
+    return families
+      .flatMap(({ family, series, values, offset, stride }) =>
+        series.map((labels, i) => `${family.name}{${labels.keys.map((key) => `${key}=${String(labels.get(key))}`).join(',')}} ${values[offset + i * stride]}`),
+      )
+      .sort()
+  }
+}
+
+test('a line of any form of its tags is counted in the one series they mean', async () => {
+  const setup = new Setup()
+  setup.packet('a:1|c|#x:1,y:2\na:1|c|#y:2,x:1\na:1|c|@0.5|#x:1|T1656581400|#y:2\na:1|c|#x:1,y:2|c:abc\na,x=1,y=2:1|c')
+  setup.packet('a:1|c|#x:1,y:2\na:1|c|#dd.internal.entity_id:some-uid,x:1,y:2')
+  expect(await setup.series()).toEqual(['a{x=1,y=2} 8'])
+  expect(setup.telemetry.value('otelcol_receiver_accepted_metric_points')).toBe(7)
+})
+
+test('the same bytes in a name and behind it do not mean the same', async () => {
+  const setup = new Setup({ dialect: 'etsy' })
+  setup.packet('a;k=v:1|c\na:1|c|#k=v\na:1|c|#k=v:w\na:1|c')
+  const series = await setup.series()
+  expect(series).toContain('a{k=v} 1')
+  expect(series).toContain('a{} 1')
+  expect(series).toHaveLength(4)
+})
+
+test('every type does what it is for', async () => {
+  const setup = new Setup()
+  setup.packet('c:2|c|@0.1\ng:5|g\ng:+3|g\ng:-1|g\nt:7|ms|@0.5\ns:a|s\ns:b|s\ns:a|s')
+  expect(await setup.series()).toEqual(['c{} 20', 'g{} 7', 's{} 2', 't{} 2'])
+})
+
+test('what is dropped is counted by its reason', async () => {
+  const setup = new Setup()
+  setup.packet('c:1|c\nc:-1|c')
+  setup.intake.rename({ resolve: ({ name }) => ({ dropped: name === 'dup' ? 'profile_duplicate' : 'mapping_drop' }) })
+  setup.packet('dup:1|c\ndup:1|c\nc:1|c')
+  expect(setup.value('accepted_lines')).toBe(5)
+  expect(setup.telemetry.value('otelcol_receiver_accepted_metric_points')).toBe(1)
+  const dropped = (reason: string): number => setup.telemetry.value('meshscope_receiver_dropped_metric_points', { reason })
+  expect([dropped('negative_counter'), dropped('profile_duplicate'), dropped('mapping_drop')]).toEqual([1, 2, 1])
+  expect(await setup.series()).toEqual(['c{} 1'])
+})
+
+test('a new naming holds from the next packet on', async () => {
+  const setup = new Setup()
+  const plain = new PlainNaming()
+  setup.packet('a:1|c')
+  setup.intake.rename({ resolve: (raw) => ({ ...plain.resolve({ ...raw, name: 'b' }), rule: 4 }) })
+  setup.packet('a:1|c\na:1|c')
+  expect(await setup.series()).toEqual(['a{} 1', 'b{} 2'])
+  expect([...setup.intake.rules()]).toEqual([['b', new Set([4])]])
+  expect(setup.value('memory_renewals', { reason: 'mapping' })).toBe(1)
+})
+
+test('zeros of an Envoy show a series and are nothing more', async () => {
+  const envoy = new EnvoyNaming(new PlainNaming())
+  const repeatsZeros = (name: string): boolean => envoy.stat({ name, type: SampleType.counter, tags: [] }) !== undefined
+  const setup = new Setup({ naming: { resolve: (raw) => envoy.resolve(raw), repeatsZeros } })
+  setup.packet('envoy.server.dropped_stat_flushes:0|c\nenvoy.server.dropped_stat_flushes:0|c\nmine:0|c\nmine:0|c')
+  setup.packet('envoy.server.dropped_stat_flushes:3|c')
+  expect(setup.value('zero_deltas')).toBe(1)
+  expect(await setup.series()).toEqual(['envoy_server_dropped_stat_flushes{} 3', 'mine{} 0'])
+})
+
+test('series beyond the limit are counted together', async () => {
+  const setup = new Setup({ seriesMax: 2 })
+  setup.packet('a:1|c\nb:1|c\nc:1|c\nc:1|c\nd:4|c')
+  const series = await setup.series()
+  expect(series.filter((one) => one.startsWith('a{') || one.startsWith('b{'))).toHaveLength(2)
+  expect(series.reduce((sum, one) => sum + Number(one.split(' ').at(-1)), 0)).toBe(8)
+  expect(setup.value('overflowed_series')).toBe(2)
+})
+
+test('memory that is full is renewed without a loss', async () => {
+  const setup = new Setup({ seriesMax: 3 })
+  for (let round = 0; round < 3; round++) for (let i = 0; i < 20; i++) setup.packet(`x:1|c|#unordered:${i}`)
+  expect(setup.value('memory_renewals', { reason: 'full' })).toBeGreaterThan(0)
+  const series = await setup.series()
+  expect(series.reduce((sum, one) => sum + Number(one.split(' ').at(-1)), 0)).toBe(60)
+})
+
+test('rejected lines are kept, the last of each reason', () => {
+  const setup = new Setup()
+  setup.packet('first\nsecond\na:x|c', '10.0.0.7')
+  expect(setup.ledger.rejectedLines()).toEqual([
+    { reason: 'no_value', lines: 2, last: 'second', sender: '10.0.0.7', atMs: setup.clock.now() },
+    { reason: 'bad_value', lines: 1, last: 'a:x|c', sender: '10.0.0.7', atMs: setup.clock.now() },
+  ])
+})
+
+test('events and service checks are handed on whole', () => {
+  const setup = new Setup()
+  setup.packet('_e{1,1}:a|b|#k:v\n_sc|x|0')
+  expect(setup.records).toEqual(['event _e{1,1}:a|b|#k:v', 'service_check _sc|x|0'])
+})
+
+test('senders make series of their own when they shall', async () => {
+  const setup = new Setup({ senders: new AddressSenders() })
+  setup.packet('a:1|c', '10.0.0.1')
+  setup.packet('a:2|c', '10.0.0.2')
+  setup.packet('a:4|c|#client.address:mine', '10.0.0.2')
+  setup.packet('a:8|c', '')
+  expect(await setup.series()).toEqual(['a{client.address=10.0.0.1} 1', 'a{client.address=10.0.0.2} 2', 'a{client.address=mine} 4', 'a{} 8'])
+})
+
+describe('any bytes', () => {
+  const line = fc.oneof(
+    fc.constantFrom('a:1|c', 'b:2|g|#x:y', 'c:+1|g', 'd:1:2:3|ms|@0.1', 'e:f|s', '_e{1,1}:a|b', '_sc|n|1', 'g;k=v:1|c', 'h:1e300|c|@1e-300'),
+    fc.uint8Array({ maxLength: 80 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
+  )
+
+  test.for<Dialect>(['lenient', 'etsy', 'dogstatsd', 'statsd_exporter', 'telegraf', 'strict'])(
+    'do no harm, and every line is accounted for: %s',
+    async (dialect) => {
+      const setup = new Setup({ dialect })
+      fc.assert(
+        fc.property(fc.array(line, { maxLength: 12 }), (lines) => {
+          setup.intake.packet(Buffer.from(lines.join('\n'), 'latin1'), '10.0.0.1')
+          expect(setup.value('received_lines')).toBe(setup.value('accepted_lines') + setup.value('rejected_lines'))
+        }),
+        { numRuns: 200 },
+      )
+      expect((await setup.series()).length).toBeGreaterThan(0)
+    },
+  )
+})

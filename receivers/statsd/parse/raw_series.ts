@@ -1,0 +1,38 @@
+import type { RawSeries } from '../naming/naming.ts'
+import type { Dialect, Sample } from '../sample.ts'
+import { textOf } from './event.ts'
+
+/**
+ * Name and tags of a sample as text, for `Naming.resolve`; needed on first sight of a series only. What is not UTF-8 becomes
+ * U+FFFD. The `etsy` dialect cleans names and tags as etsy's server does, which may leave nothing of a name.
+ */
+export function rawSeries(sample: Sample, dialect: Dialect): RawSeries {
+  const { bytes, tagStart, tagKeyEnd, tagEnd } = sample
+  const clean = dialect === 'etsy' ? cleaned : unchanged
+  const tags: [string, string | undefined][] = []
+  for (let i = 0; i < sample.tags; i++) {
+    const keyEnd = tagKeyEnd[i] as number
+    const end = tagEnd[i] as number
+    const key = clean(textOf(bytes, tagStart[i] as number, keyEnd))
+    tags.push([key, keyEnd === end ? undefined : clean(textOf(bytes, keyEnd + 1, end))])
+  }
+  return { name: clean(nameOf(sample)), type: sample.type, tags }
+}
+
+function nameOf(sample: Sample): string {
+  const { bytes, nameStart, nameEnd, nameCutStart, nameCutEnd } = sample
+  if (nameCutStart === nameCutEnd) return textOf(bytes, nameStart, nameEnd)
+  return textOf(bytes, nameStart, nameCutStart) + textOf(bytes, nameCutEnd, nameEnd)
+}
+
+/** The rules of etsy's statsd for keys: white space to `_`, `/` to `-`, then only letters, digits and `_ - . ; =` remain. */
+function cleaned(text: string): string {
+  return text
+    .replace(/\s+/g, '_')
+    .replaceAll('/', '-')
+    .replace(/[^a-zA-Z_\-0-9.;=]/g, '')
+}
+
+function unchanged(text: string): string {
+  return text
+}
