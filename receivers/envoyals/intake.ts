@@ -28,14 +28,15 @@ export interface IntakeSettings {
 
 /**
  * How long decoding may hold up the event loop before sockets are read again. Short slices cost more: what does not fit
- * in one is copied, and the rest of the loop is gone through for less work.
+ * in one is copied, and the rest of the loop is gone through for less work. Envoy holds 16 MiB for a reader that pauses, and
+ * the receive buffers of UDP sockets in the same thread bear a pause of this length too.
  */
-const SLICE_MS = 25
+const SLICE_MS = 100
 /**
  * The same for a backlog. A slice then lasts as long as the loop was away reading sockets, so that a flood leaves half of
  * the time for decoding instead of being read only to be shed.
  */
-const SLICE_MS_MAX = 100
+const SLICE_MS_MAX = 200
 /** What a queued message costs beyond its bytes. */
 const OVERHEAD_BYTES = 96
 /** A trouble that goes on is logged no more often than this. */
