@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -221,6 +222,35 @@ test('a reload keeps the receiver that it does not change, with its series', asy
   await run.received(2)
   expect(await run.page()).toEqual(['hits_total 11'])
 })
+
+test.for([0, 2])('a reload that changes the receiver exchanges it on the same ports, and one that fails leaves it as it was: %i workers', async (threads) => {
+  const receiver = { debug_endpoint: `127.0.0.1:${await freePort()}` }
+  const run = await started({ threads, receiver })
+  const port = run.port()
+  await sendUdp(port, ['hits:5|c'])
+  await run.received(1)
+  const changed = { ...receiver, series_ttl: '2h' }
+  const bad = { exporters: { file: { path: '/dev/null/none' } } }
+  await expect(
+    run.reload({ threads, receiver: changed, more: bad, pipelines: { 'metrics/b': { receivers: ['statsd'], exporters: ['file'] } } }),
+  ).rejects.toThrow(/exporters\.file/)
+  await sendUdp(port, ['hits:6|c'])
+  await run.received(2)
+  expect(await run.page()).toEqual(['hits_total 11'])
+  await run.reload({ threads, receiver: changed })
+  await sendUdp(port, ['hits:7|c'])
+  await run.received(3)
+  expect(await run.page()).toEqual(['hits_total 7'])
+  expect((await fetch(`http://${receiver.debug_endpoint}/debug/statsd`)).status).toBe(200)
+})
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
+  const { port } = server.address() as AddressInfo
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+  return port
+}
 
 describe('events and service checks', () => {
   const EVENTS = '_e{5,4}:title|text|t:error|#env:dev\n_sc|db.up|2|m:gone'
