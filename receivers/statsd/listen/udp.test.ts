@@ -10,7 +10,7 @@ interface Opened {
   readonly host: FakeHost
   readonly packets: string[]
   readonly granted: { bytes: number; sockets: number }[]
-  arrived(count: number): Promise<void>
+  readonly arrived: (count: number) => Promise<void>
 }
 
 const listeners: UdpListener[] = []
