@@ -1,7 +1,7 @@
 /**
  * StatsD packets into the built daemon until they are series, beside the statsd_exporter: lines per CPU second of the whole process.
  * The sender is not included; what is lost on the way is told. `node bench/statsd.ts [--seconds 5] [--runs 3] [--threads 1,2]
- * [--series 10000,100000] [--exporter PATH] [--only udp26,udp1,tcp,mapping]`, after `npm run build`; the exporter is taken from
+ * [--series 10000,100000] [--exporter PATH] [--rate26 30000] [--rate1 80000] [--only udp26,udp1,tcp,mapping]`, after `npm run build`; the exporter is taken from
  * the cache of the interop tests when it is there. Rates are below what a receiver bears unless a line says that it lost some.
  */
 import { execFile, spawn } from 'node:child_process'
@@ -20,6 +20,8 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '1,2' },
     series: { type: 'string', default: '10000,100000' },
     exporter: { type: 'string', default: join(homedir(), '.cache', 'meshscope-peers', 'statsd_exporter-0.31.0', 'statsd_exporter') },
+    rate26: { type: 'string', default: '30000' },
+    rate1: { type: 'string', default: '80000' },
     only: { type: 'string', default: 'udp26,udp1,tcp,mapping' },
   },
 })
@@ -33,8 +35,10 @@ interface Load {
   readonly rate: number
 }
 
-const UDP26: Load = { name: '26-line datagrams', transport: 'udp', lines: 26, rate: 40_000 }
-const UDP1: Load = { name: '1-line datagrams', transport: 'udp', lines: 1, rate: 80_000 }
+/** Looks at a receiver, 200 ms apart, after which nothing more is awaited. */
+const QUIET_LOOKS = 15
+const UDP26: Load = { name: '26-line datagrams', transport: 'udp', lines: 26, rate: Number(values.rate26) }
+const UDP1: Load = { name: '1-line datagrams', transport: 'udp', lines: 1, rate: Number(values.rate1) }
 const TCP: Load = { name: 'TCP', transport: 'tcp', lines: 26, rate: 0 }
 /** What statsd_exporter can bear on one core of this kind is about a fifth. */
 const EXPORTER_RATE: Readonly<Record<string, number>> = { [UDP26.name]: 8000, [UDP1.name]: 30_000, [TCP.name]: 0 }
@@ -46,6 +50,8 @@ interface Receiver {
   readonly port: number
   /** Lines that became part of a series. */
   lines(): Promise<number>
+  /** Datagrams that the kernel had no room for, by the receiver's own count; absent when it has none. */
+  dropped?(): Promise<number>
   stop(): Promise<void>
 }
 
@@ -66,7 +72,7 @@ for (const series of values.series.split(',').map(Number)) {
     if (only.has('udp1')) await measureOurs(`${threads} workers`, { threads, series, load: UDP1 })
     if (only.has('tcp')) await measureOurs(`${threads} workers`, { threads, series, load: TCP })
   }
-  if (only.has('mapping')) await measureOurs('1 worker, 100 rules', { threads: 1, series, load: UDP26, mapping: mappingOf(100) })
+  if (only.has('mapping')) await measureOurs('1 worker, 100 rules', { threads: 1, series, load: TCP, mapping: mappingOf(100) })
   for (const [key, load] of [
     ['udp26', UDP26],
     ['udp1', UDP1],
@@ -94,7 +100,8 @@ async function measureOurs(name: string, { threads, series, load, mapping }: Var
   const statsd = { transport: load.transport, ...(mapping === undefined ? {} : { mapping }) }
   const daemon = await startMeasured({ threads, seriesMax: 200_000, isBuilt: true, statsd })
   const lines = (): Promise<number> => daemon.own('meshscope_statsd_accepted_lines')
-  await measure({ name, pid: daemon.pid, port: daemon.alsPort, lines, stop: () => daemon.stop() }, load, series)
+  const dropped = (): Promise<number> => daemon.own('meshscope_statsd_kernel_dropped_packets')
+  await measure({ name, pid: daemon.pid, port: daemon.alsPort, lines, dropped, stop: () => daemon.stop() }, load, series)
   await daemon.stop()
 }
 
@@ -122,16 +129,21 @@ async function measure(receiver: Receiver, load: Load, series: number): Promise<
 
 async function measureOnce(receiver: Receiver, load: Load, { series, seconds }: { readonly series: number; readonly seconds: number }): Promise<Run> {
   const before = await receiver.lines()
+  const droppedBefore = (await receiver.dropped?.()) ?? 0
   const cpu = cpuSeconds(receiver.pid)
   const { lines, seconds: took, cpuSeconds: senderCpu } = await send(receiver.port, load, { series, seconds })
-  // What still lies in queues belongs to the work that is measured.
+  // What still lies in queues belongs to the work that is measured; what the kernel has dropped is told a little later.
   let taken = 0
-  for (let last = -1; taken !== last; ) {
-    last = taken
+  let dropped = 0
+  for (let quiet = 0; taken + dropped < lines && quiet < QUIET_LOOKS; quiet++) {
     await pause(200)
-    taken = (await receiver.lines()) - before
+    const now = { taken: (await receiver.lines()) - before, dropped: (((await receiver.dropped?.()) ?? 0) - droppedBefore) * load.lines }
+    if (now.taken !== taken || now.dropped !== dropped) quiet = 0
+    taken = now.taken
+    dropped = now.dropped
   }
   const used = cpuSeconds(receiver.pid) - cpu
+  if (receiver.dropped !== undefined && taken + dropped !== lines) console.log(`  ${lines} lines were sent, ${taken} taken, ${dropped} dropped by the kernel`)
   return {
     perCpuSecond: taken / used,
     perSecond: lines / took,
