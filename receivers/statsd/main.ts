@@ -15,7 +15,8 @@ import { formatMappingProblem, loadMapping } from './naming/mapping_source.ts'
 import { Records } from './records.ts'
 import { type MainInstruments, mainInstruments } from './telemetry.ts'
 
-const KERNEL_LOOK_MS = 1000
+/** The own metrics lag behind the kernel by this at most; a flush looks, too. */
+const KERNEL_LOOK_MS = 250
 /** How long the debug page waits for a worker. */
 const REPORT_MS = 1000
 
