@@ -14,6 +14,7 @@ const START_TIMEOUT_MS = 30_000
 
 export interface MeasuredDaemon {
   readonly pid: number
+  /** Where the receiver listens. */
   readonly alsPort: number
   /** CPU seconds of all threads since the start, user and system. */
   cpuSeconds(): number
@@ -41,6 +42,10 @@ export interface MeasuredSettings {
   readonly isBuilt: boolean
   /** URL of an API server: the daemon watches its whole cluster and enriches by it. */
   readonly kubeApi?: string
+  /** Settings of a `statsd` receiver that takes the place of the one for access logs. */
+  readonly statsd?: Readonly<Record<string, unknown>>
+  /** Options of Node.js, such as `--cpu-prof`. */
+  readonly nodeOptions?: readonly string[]
 }
 
 /** Starts `meshscope run` and waits until it is ready. */
@@ -49,7 +54,7 @@ export async function startMeasured(settings: MeasuredSettings): Promise<Measure
   const [als, metrics, own, health, explain] = [await freePort(), await freePort(), await freePort(), await freePort(), await freePort()]
   const file = join(folder, 'meshscope.yaml')
   writeFileSync(file, stringify(config({ als, metrics, own, health, explain }, settings)))
-  const args = [join(REPOSITORY, settings.isBuilt ? 'dist' : '', 'bin', 'meshscope.js'), 'run', '--config', file]
+  const args = [...(settings.nodeOptions ?? []), join(REPOSITORY, settings.isBuilt ? 'dist' : '', 'bin', 'meshscope.js'), 'run', '--config', file]
   const child = spawn(process.execPath, args, { cwd: REPOSITORY, stdio: ['ignore', 'ignore', 'inherit'] })
   const kill = (): unknown => child.kill('SIGKILL')
   process.once('exit', kill)
@@ -89,7 +94,8 @@ interface Ports {
 }
 
 /** Access logs in, series out; with Kubernetes, enriched in every ingest worker. */
-function config(ports: Ports, { threads, seriesMax = 20_000, kubeApi }: MeasuredSettings): object {
+function config(ports: Ports, { threads, seriesMax = 20_000, kubeApi, statsd }: MeasuredSettings): object {
+  if (statsd !== undefined) return statsdConfig(ports, { threads, seriesMax, statsd })
   const isEnriched = kubeApi !== undefined
   const index = { auth_type: 'none', api_server: kubeApi, scope: 'cluster', start_jitter: '0s', endpoint: `127.0.0.1:${ports.explain}` }
   return {
@@ -106,6 +112,21 @@ function config(ports: Ports, { threads, seriesMax = 20_000, kubeApi }: Measured
         logs: { receivers: ['envoyals'], processors: [...(isEnriched ? ['k8s_attributes'] : []), 'mesh'], exporters: ['mesh_metrics'] },
         metrics: { receivers: ['mesh_metrics'], exporters: ['prometheus'] },
       },
+    },
+  }
+}
+
+/** StatsD in, series out. */
+function statsdConfig(ports: Ports, { threads, seriesMax, statsd }: { readonly threads: number; readonly seriesMax: number; readonly statsd: object }): object {
+  return {
+    receivers: { statsd: { endpoint: `127.0.0.1:${ports.als}`, series_max: seriesMax, ...statsd } },
+    exporters: { prometheus: { endpoint: `127.0.0.1:${ports.metrics}` } },
+    extensions: { health_check: { endpoint: `127.0.0.1:${ports.health}` } },
+    service: {
+      extensions: ['health_check'],
+      workers: { threads },
+      telemetry: { metrics: { address: `127.0.0.1:${ports.own}` }, logs: { level: 'warn' } },
+      pipelines: { metrics: { receivers: ['statsd'], exporters: ['prometheus'] } },
     },
   }
 }
@@ -132,7 +153,8 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
 
-function memoryMib(pid: number, field: 'VmRSS' | 'VmHWM'): number {
+/** Resident memory of a process, now or at its highest. */
+export function memoryMib(pid: number, field: 'VmRSS' | 'VmHWM'): number {
   const match = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
   return Number(match?.[1] ?? Number.NaN) / 1024
 }
@@ -169,7 +191,8 @@ export function sum(text: string, name: string): number {
   return total
 }
 
-async function freePort(): Promise<number> {
+/** A TCP port that was free just now. */
+export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
   const address = server.address()

@@ -11,6 +11,7 @@ const PARTS = new Set([
   'kubernetes_cluster',
   'kubernetes_pod',
   'load_connection',
+  'statsd_load',
   'load_messages',
   'identity_pods',
   'identity_reader',

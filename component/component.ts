@@ -35,7 +35,7 @@ export interface Host {
   report(status: Status): void
   /**
    * True in an ingest worker that shares its listening ports with other workers, and for an extension that shares something
-   * with other components, which must be up before its predecessor is stopped. A component that listens on TCP or UDP then
+   * with other components or the main half of a receiver, which must be up before its predecessor is stopped. A component that listens on TCP or UDP then
    * opens its sockets with `reusePort: true`.
    */
   readonly sharesPorts: boolean

@@ -346,8 +346,12 @@ export function listensOf({ kind, half, spec }: PlanNode, factories: FactoryTabl
   return listens.filter((listen) => (listen.half ?? 'ingest') === half)
 }
 
-/** True for an extension that shares an object with other components, which hold on to it. */
+/**
+ * True for what others hold on to, so that it cannot be replaced before they are: an extension that shares an object with other
+ * components, and the main half of a receiver, which its ingest halves have given their memory.
+ */
 export function isShared({ kind, half, spec }: PlanNode): boolean {
+  if (kind === 'receiver') return half === 'main'
   return kind === 'extension' && (half !== 'whole' || (spec.uses ?? []).length > 0)
 }
 

@@ -167,9 +167,7 @@ export class Catalog {
     const after: Source[] = []
     for (const points of lists) {
       if (points.series.length === 0) continue
-      const known = before.find(({ points: old }) => old.family === points.family && old.resource === points.resource && old.scope === points.scope)
-      const isFree = known !== undefined && !after.includes(known)
-      const source = isFree ? known : this.#newSource(points, { producer })
+      const source = sourceOf(points, before, after) ?? this.#newSource(points, { producer })
       source.update(points, this.#arenaFor(points.series, source), { count: points.series.length, timeMs })
       after.push(source)
     }
@@ -395,6 +393,18 @@ async function renderLabels(sources: readonly Source[], slices: TimeSlices | und
 }
 
 /** Notes who has a set of labels; false when another series has the same. */
+/**
+ * The source among `before`, those in `taken` left out, that goes on with a list. A family may have several lists: what
+ * shows the same series goes first.
+ */
+function sourceOf(points: FamilyPoints, before: readonly Source[], taken: readonly Source[]): Source | undefined {
+  const free = before.filter(
+    (source) =>
+      !taken.includes(source) && source.points.family === points.family && source.points.resource === points.resource && source.points.scope === points.scope,
+  )
+  return free.find((source) => source.points.series === points.series) ?? free.find((source) => source.points.series[0]?.keys === points.series[0]?.keys)
+}
+
 function claim(claims: Map<number, { readonly source: Source; readonly index: number }>, source: Source, index: number): boolean {
   const text = labelsOf(source, index)
   const key = hash53(text)

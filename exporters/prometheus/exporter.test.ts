@@ -171,6 +171,23 @@ describe('PrometheusExporter', () => {
     expect(settings.telemetry.value('meshscope_prometheus_stale_renderings', { reason: 'timeout' })).toBe(1)
   })
 
+  it('goes on serving every list of a producer that has several in one family', async () => {
+    const { url, consume } = await started()
+    const family = metricFamily('hits')
+    const producer = {}
+    const listOf = (key: string) => familyPoints(family, [{ attributes: { [key]: 'a' }, values: [1] }], { producer })
+    const lists = ['x', 'y', 'z'].map(listOf)
+    const page = async (): Promise<string> => await (await fetch(url)).text()
+    consume(...lists)
+    const first = await page()
+    expect(samplesIn(first)).toBe(3)
+    // The same lists come again with every refresh, and may come in another order.
+    consume(...lists)
+    expect(await page()).toBe(first)
+    consume(...lists.toReversed())
+    expect(samplesIn(await page())).toBe(3)
+  })
+
   it('serves what it has when its producers fail', async () => {
     const { url, consume, settings, host } = await started()
     consume(hits())

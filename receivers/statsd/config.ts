@@ -59,6 +59,18 @@ const schema = {
       default: 'none',
       description: 'envoy: names and labels of an Envoy’s stats as on its own /stats/prometheus, from all of its sinks.',
     },
+    envoy_prefixes: {
+      type: 'array',
+      items: { type: 'string', minLength: 1 },
+      minItems: 1,
+      default: ['envoy'],
+      description: 'With profile envoy: what the Envoys’ sinks put before every name (their prefix); other names are not taken for Envoy’s.',
+    },
+    envoy_scaled_microseconds: {
+      type: 'boolean',
+      default: false,
+      description: 'With profile envoy: true when the sinks turn microseconds into milliseconds (scale_histogram_units_to_milliseconds).',
+    },
     mapping_file: {
       type: 'string',
       format: 'path',

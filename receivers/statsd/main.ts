@@ -15,7 +15,8 @@ import { formatMappingProblem, loadMapping } from './naming/mapping_source.ts'
 import { Records } from './records.ts'
 import { type MainInstruments, mainInstruments } from './telemetry.ts'
 
-const KERNEL_LOOK_MS = 1000
+/** The own metrics lag behind the kernel by this at most; a flush looks, too. */
+const KERNEL_LOOK_MS = 250
 /** How long the debug page waits for a worker. */
 const REPORT_MS = 1000
 
@@ -79,7 +80,7 @@ export class StatsdMain implements MainComponent, MainHalf<ToMain> {
     if (file !== '') this.#ends.push(watchFiles([file], () => void this.#rereadMapping(file)))
   }
 
-  /** The ingest halves have stopped before: what they counted last is handed on now. */
+  /** The ingest halves have stopped before: what they counted last is handed on now, and that the series end. */
   async shutdown(options: ShutdownOptions): Promise<void> {
     for (const end of this.#ends.splice(0)) end()
     await this.#debug?.close(options)
@@ -87,6 +88,7 @@ export class StatsdMain implements MainComponent, MainHalf<ToMain> {
     this.#isStarted = false
     await this.#records.settled()
     await this.flush()
+    await this.#endSeries()
   }
 
   receive(message: ToMain, from: IngestPeer): void {
@@ -138,6 +140,13 @@ export class StatsdMain implements MainComponent, MainHalf<ToMain> {
     const families = await this.#hub.collect()
     this.#countSeries()
     await this.#next.metrics?.consume({ timeMs: this.#settings.clock.now(), families })
+  }
+
+  /** After a reload that changes the receiver its successor has the same series: those of this one must not stand in their way. */
+  async #endSeries(): Promise<void> {
+    const none = { series: [], values: new Float64Array(0), offset: 0, startTimesMs: new Float64Array(0), updatedMs: new Float64Array(0) }
+    const families = (await this.#hub.collect()).map((points) => ({ ...points, ...none }))
+    if (families.length > 0) await this.#next.metrics?.consume({ timeMs: this.#settings.clock.now(), families })
   }
 
   #countSeries(): void {

@@ -33,6 +33,9 @@ export class SeriesMemory {
   handles = new Int32Array(ENTRIES_FIRST)
   actions = new Uint8Array(ENTRIES_FIRST)
   scales = new Float64Array(ENTRIES_FIRST)
+  /** Which entry was asked for after it the last time, + 1: senders repeat themselves in the same order. */
+  #following = new Int32Array(ENTRIES_FIRST)
+  #last = 0
   #scratch = new Uint8Array(512)
   #scratchView = new DataView(this.#scratch.buffer)
 
@@ -58,6 +61,8 @@ export class SeriesMemory {
     this.#names.renew()
     this.#tags.renew()
     this.#slots.fill(0)
+    this.#following.fill(0)
+    this.#last = 0
     this.#count = 0
   }
 
@@ -67,11 +72,22 @@ export class SeriesMemory {
    */
   entryOf(sample: Sample, view: DataView, senderLabels: number): number {
     const { bytes, nameStart, nameEnd, nameCutStart, nameCutEnd } = sample
-    const nameId = nameCutStart === nameCutEnd ? this.#names.intern(bytes, view, nameStart, nameEnd) : this.#cutName(sample)
-    const tagsId = sample.tags === 0 ? 0 : this.#tagsId(sample, view)
+    const guess = (this.#following[this.#last] as number) - 1
+    const nameGuess = guess < 0 ? 0 : (this.#nameIds[guess] as number)
+    const tagsGuess = guess < 0 ? 0 : (this.#tagIds[guess] as number)
+    const nameId = nameCutStart === nameCutEnd ? this.#names.intern(bytes, view, nameStart, nameEnd, nameGuess) : this.#cutName(sample)
+    const tagsId = sample.tags === 0 ? 0 : this.#tagsId(sample, view, tagsGuess)
     // The same bytes may be read another way there: `a=b` is a key with a value in a name, and a key after `|#`.
     const hasNameTags = tagsId !== 0 && (sample.tagStart[0] as number) < sample.valueStart ? 8 : 0
     const kind = (senderLabels << 4) | hasNameTags | sample.type
+    const isGuess = guess >= 0 && nameId === nameGuess && tagsId === tagsGuess && this.#kinds[guess] === kind
+    const entry = isGuess ? guess : this.#find(nameId, tagsId, kind)
+    if (!isGuess) this.#following[this.#last] = entry + 1
+    this.#last = entry
+    return entry
+  }
+
+  #find(nameId: number, tagsId: number, kind: number): number {
     let slot = hashOf(nameId, tagsId, kind) & this.#mask
     for (;;) {
       const entry = (this.#slots[slot] as number) - 1
@@ -81,7 +97,7 @@ export class SeriesMemory {
     }
   }
 
-  #tagsId(sample: Sample, view: DataView): number {
+  #tagsId(sample: Sample, view: DataView, guess: number): number {
     const { tags, tagStart, tagEnd } = sample
     let end = tagEnd[0] as number
     for (let i = 1; i < tags; i++) {
@@ -89,7 +105,7 @@ export class SeriesMemory {
       if ((tagStart[i] as number) - end > TAG_GAP_MAX || (tagStart[i] as number) < end) return this.#scatteredTags(sample)
       end = tagEnd[i] as number
     }
-    return this.#tags.intern(sample.bytes, view, tagStart[0] as number, end)
+    return this.#tags.intern(sample.bytes, view, tagStart[0] as number, end, guess)
   }
 
   /** Tags that do not lie together, put together. */
@@ -129,6 +145,7 @@ export class SeriesMemory {
     this.#tagIds[entry] = tagsId
     this.#kinds[entry] = kind
     this.actions[entry] = Action.unknown
+    this.#following[entry] = 0
     this.#slots[slot] = entry + 1
     if (this.#count * 2 > this.#mask) this.#rehash()
     return entry
@@ -138,6 +155,7 @@ export class SeriesMemory {
     this.#nameIds = doubled(this.#nameIds)
     this.#tagIds = doubled(this.#tagIds)
     this.#kinds = doubled(this.#kinds)
+    this.#following = doubled(this.#following)
     this.handles = doubled(this.handles)
     const actions = new Uint8Array(this.actions.length * 2)
     actions.set(this.actions)

@@ -16,7 +16,7 @@ export function namingOf(config: StatsdConfig, mapping: Mapping | undefined): Sa
   const ttlMs = durationMs(config.series_ttl)
   const plain = mapping === undefined ? plainNaming(config, ttlMs) : withTtl(new MappingNaming(mapping), ttlMs)
   if (config.profile !== 'envoy') return plain
-  const envoy = new EnvoyNaming(plain, { ttlMs })
+  const envoy = new EnvoyNaming(plain, { ttlMs, prefixes: config.envoy_prefixes, areMicrosScaled: config.envoy_scaled_microseconds })
   return {
     resolve: (raw) => envoy.resolve(raw),
     repeatsZeros: (name) => envoy.stat({ name, type: SampleType.counter, tags: [] }) !== undefined,

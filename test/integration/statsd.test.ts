@@ -1,4 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -222,6 +223,35 @@ test('a reload keeps the receiver that it does not change, with its series', asy
   expect(await run.page()).toEqual(['hits_total 11'])
 })
 
+test.for([0, 2])('a reload that changes the receiver exchanges it on the same ports, and one that fails leaves it as it was: %i workers', async (threads) => {
+  const receiver = { debug_endpoint: `127.0.0.1:${await freePort()}` }
+  const run = await started({ threads, receiver })
+  const port = run.port()
+  await sendUdp(port, ['hits:5|c'])
+  await run.received(1)
+  const changed = { ...receiver, series_ttl: '2h' }
+  const bad = { exporters: { file: { path: '/dev/null/none' } } }
+  await expect(
+    run.reload({ threads, receiver: changed, more: bad, pipelines: { 'metrics/b': { receivers: ['statsd'], exporters: ['file'] } } }),
+  ).rejects.toThrow(/exporters\.file/)
+  await sendUdp(port, ['hits:6|c'])
+  await run.received(2)
+  expect(await run.page()).toEqual(['hits_total 11'])
+  await run.reload({ threads, receiver: changed })
+  await sendUdp(port, ['hits:7|c'])
+  await run.received(3)
+  expect(await run.page()).toEqual(['hits_total 7'])
+  expect((await fetch(`http://${receiver.debug_endpoint}/debug/statsd`)).status).toBe(200)
+})
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
+  const { port } = server.address() as AddressInfo
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+  return port
+}
+
 describe('events and service checks', () => {
   const EVENTS = '_e{5,4}:title|text|t:error|#env:dev\n_sc|db.up|2|m:gone'
 
@@ -262,6 +292,46 @@ test('the debug page shows who sends, what is sent most and what was rejected, a
   })
   expect(await (await fetch(url)).text()).toContain('app_hits{env="dev"}')
   expect((await fetch(`${url}/else`)).status).toBe(404)
+})
+
+const CAPTURES = new URL('../../../shared/data/envoy-capture/', import.meta.url)
+
+describe.skipIf(!existsSync(CAPTURES))('what a real Envoy has sent', () => {
+  /** Packets, each with its length before it. */
+  function packetsOf(file: string): Uint8Array[] {
+    const bytes = readFileSync(new URL(file, CAPTURES))
+    const packets: Uint8Array[] = []
+    for (let at = 0; at < bytes.length; ) {
+      const end = at + 4 + bytes.readUInt32LE(at)
+      packets.push(bytes.subarray(at + 4, end))
+      at = end
+    }
+    return packets
+  }
+
+  test.for([
+    { file: 'dogstatsd-datagrams.bin', transport: 'udp' },
+    { file: 'graphite-statsd.bin', transport: 'udp' },
+    { file: 'statsd-udp.bin', transport: 'udp' },
+    { file: 'statsd-tcp.bin', transport: 'tcp' },
+  ])('is taken to the last line, and named as its own page has it: $file', async ({ file, transport }) => {
+    const run = await started({ threads: 1, receiver: { transport, profile: 'envoy', envoy_prefixes: ['envoy', 'productpage.envoy'] } })
+    const packets = packetsOf(file)
+    if (transport === 'udp') await sendUdp(run.port(), packets)
+    else await sendStream({ port: run.port(), host: '127.0.0.1' }, packets)
+    const lines = new TextDecoder('latin1').decode(
+      transport === 'udp' ? Buffer.concat(packets.flatMap((packet) => [packet, Buffer.from('\n')])) : Buffer.concat(packets),
+    )
+    const count = lines.split('\n').filter((line) => line !== '').length
+    await run.received(count)
+    expect([run.value('received_lines'), run.value('accepted_lines'), run.value('rejected_lines'), run.value('kernel_dropped_packets')]).toEqual([
+      count,
+      count,
+      0,
+      0,
+    ])
+    expect((await run.page()).filter((line) => line.startsWith('envoy_cluster_upstream_rq_xx{')).length).toBeGreaterThan(0)
+  })
 })
 
 /** `MESHSCOPE_SOAK_S=60 MESHSCOPE_SOAK_LINES_PER_S=100000` for the long one. */

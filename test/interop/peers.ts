@@ -1,5 +1,5 @@
 /** Obtains the real programs that the interop tests run against: what is on the PATH, else what can be installed. */
-import { accessSync, constants, copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { accessSync, constants, copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { run } from './child.ts'
@@ -7,12 +7,15 @@ import { run } from './child.ts'
 const ENVOY_VERSION = '1.40.0'
 const KUBE_VERSION = '1.35.4'
 const ETCD_VERSION = '3.6.5'
+const STATSD_EXPORTER_VERSION = '0.31.0'
+/** Python's two StatsD clients, as `pip install` wants them. */
+const STATSD_CLIENTS = ['datadog==0.56.0', 'statsd==4.0.1']
 const INSTALL_TIMEOUT_MS = 240_000
 /** Building kube-apiserver takes three minutes on two idle cores. */
 const BUILD_TIMEOUT_MS = 900_000
 
 /** The programs a test may ask for. */
-export type PeerName = 'envoy' | 'prometheus' | 'promtool' | 'h2load' | 'openssl' | 'etcd' | 'kube-apiserver'
+export type PeerName = 'envoy' | 'prometheus' | 'promtool' | 'h2load' | 'openssl' | 'etcd' | 'kube-apiserver' | 'statsd_exporter' | 'statsd-clients'
 
 /** A program that is there, or the sentence that says why it is not. */
 export type Peer = { readonly path: string } | { readonly missing: string }
@@ -36,7 +39,9 @@ export async function obtainPeers(): Promise<Peers> {
   const openssl = await attempt(() => fromPackage('openssl', 'openssl'))
   const etcd = await attempt(() => fromGoModule('etcd', 'go.etcd.io/etcd/server/v3', '-s -w'))
   const apiserver = await attempt(() => fromGoModule('kube-apiserver', 'k8s.io/kubernetes/cmd/kube-apiserver', kubeLinkerFlags()))
-  return { envoy, prometheus, promtool, h2load, openssl, etcd, 'kube-apiserver': apiserver }
+  const exporter = await attempt(obtainStatsdExporter)
+  const clients = await attempt(obtainStatsdClients)
+  return { envoy, prometheus, promtool, h2load, openssl, etcd, 'kube-apiserver': apiserver, statsd_exporter: exporter, 'statsd-clients': clients }
 }
 
 async function attempt(obtain: () => Promise<string>): Promise<Peer> {
@@ -94,8 +99,7 @@ async function fromGoModule(program: string, packagePath: string, linkerFlags: s
   const folder = join(cacheFolder(), `kube-${KUBE_VERSION}-etcd-${ETCD_VERSION}`)
   const binary = join(folder, program)
   if (existsSync(binary)) return binary
-  const go = onPath('go') ?? (existsSync('/usr/local/go/bin/go') ? '/usr/local/go/bin/go' : undefined)
-  if (go === undefined) throw new Error('Go 1.25 or newer is needed to build it, and there is no go on the PATH')
+  const go = goCommand()
   mkdirSync(folder, { recursive: true })
   console.log(`building ${program}, once; this takes minutes`)
   // Under another name first, so that a build that breaks off leaves no half binary behind.
@@ -105,6 +109,46 @@ async function fromGoModule(program: string, packagePath: string, linkerFlags: s
   await step(`go build ${program}`, go, args, { dir: join(import.meta.dirname, 'kube', 'binaries'), env, timeoutMs: BUILD_TIMEOUT_MS })
   renameSync(built, binary)
   return binary
+}
+
+function goCommand(): string {
+  const go = onPath('go') ?? (existsSync('/usr/local/go/bin/go') ? '/usr/local/go/bin/go' : undefined)
+  if (go === undefined) throw new Error('Go 1.25 or newer is needed to build it, and there is no go on the PATH')
+  return go
+}
+
+/** The cache, or built with Go as its authors say, and then cached. */
+async function obtainStatsdExporter(): Promise<string> {
+  const folder = join(cacheFolder(), `statsd_exporter-${STATSD_EXPORTER_VERSION}`)
+  const binary = join(folder, 'statsd_exporter')
+  if (existsSync(binary)) return binary
+  const go = goCommand()
+  const built = join(folder, `build-${process.pid}`)
+  mkdirSync(built, { recursive: true })
+  try {
+    console.log('building statsd_exporter, once; this takes a minute')
+    const linkerFlags = `-s -w -X github.com/prometheus/common/version.Version=${STATSD_EXPORTER_VERSION}`
+    const args = ['install', '-trimpath', `-ldflags=${linkerFlags}`, `github.com/prometheus/statsd_exporter@v${STATSD_EXPORTER_VERSION}`]
+    const env = { CGO_ENABLED: '0', GOFLAGS: '-p=2', GOBIN: built }
+    await step('go install statsd_exporter', go, args, { dir: built, env, timeoutMs: BUILD_TIMEOUT_MS })
+    renameSync(join(built, 'statsd_exporter'), binary)
+  } finally {
+    rmSync(built, { recursive: true, force: true })
+  }
+  return binary
+}
+
+/** A Python that has DogStatsD's and the plain StatsD client; kept in the cache. */
+async function obtainStatsdClients(): Promise<string> {
+  const folder = join(cacheFolder(), `statsd-clients-${STATSD_CLIENTS.join('-').replaceAll('==', '-')}`)
+  const python = join(folder, 'bin', 'python')
+  const complete = join(folder, 'complete')
+  if (existsSync(complete)) return python
+  await makeVenv(folder)
+  await step('pip install of StatsD clients', join(folder, 'bin', 'pip'), ['install', '--quiet', '--disable-pip-version-check', ...STATSD_CLIENTS])
+  // A folder that a run has left half made is made again.
+  writeFileSync(complete, '')
+  return python
 }
 
 /** Without these the server takes itself for version 0.0.0 and switches features by that. */

@@ -1,0 +1,72 @@
+import { AttributeSet } from '../model/attributes.ts'
+import { StatHub } from '../receivers/statsd/aggregate/hub.ts'
+import { SharedStatStore } from '../receivers/statsd/aggregate/shared_store.ts'
+import { Clients } from '../receivers/statsd/clients.ts'
+import { Intake } from '../receivers/statsd/intake.ts'
+import { Ledger } from '../receivers/statsd/ledger.ts'
+import { PlainNaming } from '../receivers/statsd/naming/plain_naming.ts'
+import { LineParser } from '../receivers/statsd/parse/line_parser.ts'
+import type { SampleSink } from '../receivers/statsd/sample.ts'
+import { ingestInstruments } from '../receivers/statsd/telemetry.ts'
+
+/** Lines per CPU second through parser, memory of series and store, without sockets; beside it the parser alone. */
+
+const LINES_PER_PACKET = 26
+const SECONDS = 2
+
+const nothing: SampleSink = { sample() {}, event() {}, serviceCheck() {}, rejected() {}, accepted() {} }
+const counter = { add: () => {} }
+const instruments = ingestInstruments({ counter: () => counter, gauge: () => ({ set: () => {} }) }, 'statsd', 'udp')
+const settings = { seriesMax: 200_000, setIntervalMs: 60_000 }
+
+for (const series of [1000, 10_000, 100_000]) {
+  const packets = packetsOf(series)
+  const parser = new LineParser('lenient')
+  const alone = measure(packets, (packet) => parser.parsePacket(packet, 0, packet.length, nothing))
+  const hub = new StatHub({ ...settings, clock: Date, resource: { attributes: AttributeSet.empty }, scope: { name: '', version: '' } })
+  const intake = new Intake({
+    dialect: 'lenient',
+    naming: new PlainNaming(),
+    store: new SharedStatStore({ ...settings, send: (message) => hub.receive(message, { worker: 0, life: 1 }) }),
+    ledger: new Ledger(instruments),
+    clients: new Clients(),
+    senders: undefined,
+    instruments,
+    clock: Date,
+    seriesMax: settings.seriesMax,
+    record: () => {},
+  })
+  const whole = measure(packets, (packet) => intake.packet(packet, '10.0.0.1'))
+  process.stdout.write(`${series} series: whole way ${text(whole)}, parser alone ${text(alone)}\n`)
+}
+
+function packetsOf(series: number): Uint8Array[] {
+  const packets: Uint8Array[] = []
+  for (let at = 0; at < series * 2; at += LINES_PER_PACKET) {
+    const lines = Array.from({ length: LINES_PER_PACKET }, (_, i) => {
+      const n = (at + i) % series
+      const type = n % 5 === 4 ? 'ms' : n % 5 === 3 ? 'g' : 'c'
+      return `app.requests.s${n}:${1 + (n % 90)}|${type}|#env:prod,service:checkout`
+    })
+    packets.push(new Uint8Array(Buffer.from(lines.join('\n'))))
+  }
+  return packets
+}
+
+/** Lines per second of CPU time, after a first round. */
+function measure(packets: readonly Uint8Array[], take: (packet: Uint8Array) => void): number {
+  for (const packet of packets) take(packet)
+  const end = performance.now() + SECONDS * 1000
+  const before = process.cpuUsage()
+  let lines = 0
+  while (performance.now() < end) {
+    for (const packet of packets) take(packet)
+    lines += packets.length * LINES_PER_PACKET
+  }
+  const { user, system } = process.cpuUsage(before)
+  return (lines * 1e6) / (user + system)
+}
+
+function text(linesPerS: number): string {
+  return `${(linesPerS / 1e6).toFixed(2)} M lines per CPU second`
+}

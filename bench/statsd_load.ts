@@ -1,0 +1,109 @@
+/**
+ * Sends StatsD packets that were made beforehand, at an even rate or as fast as it can, and says what it sent as JSON. A
+ * process of its own, so that its CPU time is not the receiver's: `node bench/statsd_load.ts --port 8125 --seconds 5
+ * [--transport udp|tcp] [--lines 26] [--series 10000] [--rate 40000] [--sockets 8]`; the rate is in packets a second, 0 for
+ * all that the socket takes.
+ */
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+
+/** What was sent; `seconds` from the first packet to the last. */
+export interface StatsdLoadReport {
+  readonly packets: number
+  readonly lines: number
+  readonly seconds: number
+  readonly cpuSeconds: number
+}
+
+const { values } = parseArgs({
+  options: {
+    port: { type: 'string' },
+    seconds: { type: 'string', default: '5' },
+    transport: { type: 'string', default: 'udp' },
+    lines: { type: 'string', default: '26' },
+    series: { type: 'string', default: '10000' },
+    rate: { type: 'string', default: '0' },
+    sockets: { type: 'string', default: '8' },
+  },
+})
+const [port, seconds, linesPerPacket, series, rate] = [values.port, values.seconds, values.lines, values.series, values.rate].map(Number) as [
+  number,
+  number,
+  number,
+  number,
+  number,
+]
+const packets = packetsOf(series, linesPerPacket)
+const send = values.transport === 'tcp' ? await tcpSender() : await udpSender(Number(values.sockets))
+const cpu = process.cpuUsage()
+const begun = performance.now()
+const endMs = begun + seconds * 1000
+let sent = 0
+for (let now = begun; now < endMs; now = performance.now()) {
+  const due = rate === 0 ? sent + 64 : Math.min(sent + 512, Math.floor(((now - begun) / 1000) * rate))
+  while (sent < due) {
+    send.one(packets[sent % packets.length] as Buffer, sent)
+    sent++
+  }
+  await send.drained()
+}
+const tookS = (performance.now() - begun) / 1000
+await send.end()
+const used = process.cpuUsage(cpu)
+const report: StatsdLoadReport = { packets: sent, lines: sent * linesPerPacket, seconds: tookS, cpuSeconds: (used.user + used.system) / 1e6 }
+console.log(JSON.stringify(report))
+
+interface Sender {
+  readonly one: (packet: Buffer, n: number) => void
+  /** Resolves when more may be sent. */
+  readonly drained: () => Promise<unknown>
+  readonly end: () => Promise<unknown>
+}
+
+/** Several sockets, since the kernel shares datagrams out among the receiver's workers by their source port. */
+async function udpSender(count: number): Promise<Sender> {
+  const sockets = Array.from({ length: count }, () => createSocket('udp4'))
+  for (const socket of sockets) {
+    socket.connect(port, '127.0.0.1')
+    await once(socket, 'connect')
+  }
+  return {
+    one: (packet, n) => sockets[n % count]?.send(packet),
+    drained: () => turn(),
+    end: () => Promise.all(sockets.map((socket) => new Promise<void>((resolve) => socket.close(() => resolve())))),
+  }
+}
+
+async function tcpSender(): Promise<Sender> {
+  const socket = connect({ port, host: '127.0.0.1' })
+  await once(socket, 'connect')
+  let isFull = false
+  return {
+    one: (packet) => {
+      isFull = !socket.write(packet)
+    },
+    drained: () => (isFull ? once(socket, 'drain') : turn()),
+    end: async () => {
+      socket.end()
+      await once(socket.resume(), 'close')
+    },
+  }
+}
+
+/** Every series once: 60 % counters, 20 % gauges, 20 % timers, with two tags. Packets end with LF, so that they make a stream too. */
+function packetsOf(count: number, size: number): Buffer[] {
+  const lines = Array.from({ length: Math.ceil(count / size) * size }, (_, i) => lineOf(i % count))
+  const made: Buffer[] = []
+  for (let at = 0; at < lines.length; at += size) made.push(Buffer.from(`${lines.slice(at, at + size).join('\n')}\n`))
+  return made
+}
+
+function lineOf(i: number): string {
+  const tags = `#env:prod,service:s${Math.floor(i / 200)}`
+  const kind = i % 10
+  if (kind < 6) return `app.requests.count${i % 200}:${1 + (i % 9)}|c|${tags}`
+  return kind < 8 ? `app.queue.depth${i % 200}:${i % 1000}|g|${tags}` : `app.request.time${i % 200}:${1 + (i % 500)}|ms|${tags}`
+}
