@@ -67,10 +67,15 @@ export class ByteInterner {
     this.#texts = ['']
   }
 
-  /** The id of `bytes[start, end)`; `view` is a DataView over the same memory with offset 0 at `bytes[0]`. */
-  intern(bytes: Uint8Array, view: DataView, start: number, end: number): number {
+  /**
+   * The id of `bytes[start, end)`; `view` is a DataView over the same memory with offset 0 at `bytes[0]`. `guess` is an id
+   * of this epoch that may well be the answer, such as that of the same field one entry before: when it is, nothing needs
+   * to be hashed.
+   */
+  intern(bytes: Uint8Array, view: DataView, start: number, end: number, guess = 0): number {
     const length = end - start
     if (length === 0) return 0
+    if (guess !== 0 && this.#lengths[guess] === length && this.#equals(view, bytes, start, end, this.#offsets[guess] as number)) return guess
     const hash = this.#hash(view, bytes, start, end)
     let slot = hash & this.#mask
     for (let probes = 0; ; probes++) {
