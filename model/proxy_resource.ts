@@ -1,4 +1,5 @@
 import { AttributeSet, type AttributeValue, type Resource } from './attributes.ts'
+import { parseNodeId } from './istio_node_id.ts'
 import { decodeNode } from './node.ts'
 import { textOf } from './struct.ts'
 
@@ -16,15 +17,13 @@ export interface ProxyIdentity {
  */
 export function proxyResource(proxy: ProxyIdentity): Resource {
   const node = decodeNode(proxy.node)
-  const parts = (node.id || proxy.nodeId).split('~')
-  if (parts.length !== 4) return { attributes: AttributeSet.empty }
-  const [, ip = '', name = ''] = parts
-  const dot = name.lastIndexOf('.')
+  const id = parseNodeId(node.id || proxy.nodeId)
+  if (id === undefined) return { attributes: AttributeSet.empty }
   const { metadata } = node
   const known: Readonly<Record<string, string>> = {
-    'k8s.namespace.name': textOf(metadata, 'NAMESPACE') || (dot < 0 ? '' : name.slice(dot + 1)),
-    'k8s.pod.name': textOf(metadata, 'NAME') || textOf(metadata, 'POD_NAME') || (dot < 0 ? name : name.slice(0, dot)),
-    'k8s.pod.ip': isAddress(ip) ? ip : (textOf(metadata, 'INSTANCE_IPS').split(',').find(isAddress) ?? ''),
+    'k8s.namespace.name': textOf(metadata, 'NAMESPACE') || id.namespace,
+    'k8s.pod.name': textOf(metadata, 'NAME') || textOf(metadata, 'POD_NAME') || id.pod,
+    'k8s.pod.ip': isAddress(id.ip) ? id.ip : (textOf(metadata, 'INSTANCE_IPS').split(',').find(isAddress) ?? ''),
     'k8s.node.name': textOf(metadata, 'NODE_NAME'),
   }
   const entries: (readonly [string, AttributeValue])[] = Object.entries(known).filter(([, text]) => text !== '')

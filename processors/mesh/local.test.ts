@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { type Local, Locals, parseNodeId } from './local.ts'
+import { parseNodeId } from '../../model/istio_node_id.ts'
+import { type Local, Locals } from './local.ts'
 import { originOf } from './testing.ts'
 
 test.for([

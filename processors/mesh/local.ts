@@ -1,5 +1,6 @@
 import type { StreamOrigin } from '../../model/access_logs.ts'
 import { type Party, type ProxyRole, UNKNOWN_PARTY } from '../../model/edges.ts'
+import { type IstioNodeId, parseNodeId } from '../../model/istio_node_id.ts'
 import { decodeNode, type EnvoyNode } from '../../model/node.ts'
 import { objectOf, type StructObject, textOf } from '../../model/struct.ts'
 import { ownerName } from './peer.ts'
@@ -38,8 +39,6 @@ const TYPING_ENVOY = 1028
 /** Proxies known at a time. Beyond it they are learnt anew, which costs time but loses nothing. */
 const PROXIES_MAX = 8192
 
-const ROLES: Readonly<Record<string, ProxyRole>> = { sidecar: 'sidecar', router: 'router', waypoint: 'waypoint', ztunnel: 'ztunnel' }
-
 /** Finds out once per stream who its sender is. */
 export class Locals {
   readonly #byOrigin = new WeakMap<StreamOrigin, Local>()
@@ -75,31 +74,6 @@ export class Locals {
     }
     this.#byOrigin.set(origin, local)
     return { local, isNew: true }
-  }
-}
-
-/** `type~ip~pod.namespace~domain`, Istio's node id. */
-export interface IstioNodeId {
-  readonly role: ProxyRole
-  readonly ip: string
-  readonly pod: string
-  readonly namespace: string
-  /** Such as `default.svc.cluster.local`. */
-  readonly domain: string
-}
-
-/** Undefined when the id does not have Istio's four parts. The address may be IPv6; pod names may contain dots. */
-export function parseNodeId(id: string): IstioNodeId | undefined {
-  const parts = id.split('~')
-  if (parts.length !== 4) return undefined
-  const [kind = '', ip = '', name = '', domain = ''] = parts
-  const dot = name.lastIndexOf('.')
-  return {
-    role: Object.hasOwn(ROLES, kind) ? (ROLES[kind] as ProxyRole) : 'proxy',
-    ip,
-    pod: dot < 0 ? name : name.slice(0, dot),
-    namespace: dot < 0 ? '' : name.slice(dot + 1),
-    domain,
   }
 }
 
