@@ -73,6 +73,11 @@ export function familyKind(aggregation: Aggregation): FamilyKind {
   }
 }
 
+/** Says what the points of an aggregation look like; equal for those that may share a name. */
+export function shapeOf(aggregation: Aggregation): string {
+  return JSON.stringify(parameters(aggregation))
+}
+
 /**
  * The same descriptors have the same key when their points belong into one family, whatever their labels and time to live.
  * Under a final name the unit makes no difference: a mapping may put timers, which are seconds, and histograms of an unknown

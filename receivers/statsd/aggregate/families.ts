@@ -1,6 +1,6 @@
 import type { FamilyPoints } from '../../../model/metrics.ts'
 import type { Aggregation } from '../naming/naming.ts'
-import { type Descriptor, familyKey, familyKind, metricFamily } from './descriptor.ts'
+import { type Descriptor, familyKey, familyKind, metricFamily, shapeOf } from './descriptor.ts'
 import { FamilyNames } from './family_names.ts'
 import { type ListFamily, type ListOrigin, SeriesList } from './series_list.ts'
 
@@ -32,7 +32,7 @@ export class Families {
     const key = familyKey(descriptor)
     let family = this.#byKey.get(key)
     if (family === undefined) {
-      family = new Family(key, descriptor, this.names.claim(descriptor.name, familyKind(descriptor.aggregation)))
+      family = new Family(key, descriptor, this.names.claim(descriptor.name, familyKind(descriptor.aggregation), shapeOf(descriptor.aggregation)))
       this.#byKey.set(key, family)
     }
     const listKey = keys.join('\0')

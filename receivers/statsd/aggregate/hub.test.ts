@@ -258,6 +258,18 @@ describe('StatHub: names', () => {
   })
 })
 
+describe('StatHub: other buckets under one name', () => {
+  it('are another metric, so that no series is shown twice and none is lost', async () => {
+    const clock = new FakeClock()
+    const hub = newHub(clock)
+    const { store } = new TestWorker(hub, 0)
+    for (const bounds of [[1], [2], [3]]) store.observe(store.open(seriesSpec('x', { kind: 'explicit', bounds })), 1, 1, clock.now())
+    store.observe(store.open(seriesSpec('x', { kind: 'explicit', bounds: [1] }, { a: 'b' })), 1, 1, clock.now())
+    expect([...pointsOf(await hub.collect()).keys()].sort()).toEqual(['x_histogram_2{}', 'x_histogram{}', 'x{a=b}', 'x{}'])
+    expect(hub.stats()).toMatchObject({ conflicts: 2, families: 3 })
+  })
+})
+
 describe('StatHub: time to live', () => {
   test.for(['counter', 'explicit', 'exponential', 'summary'] as const)('starts a %s that ended and came back from 0', async (kind) => {
     const clock = new FakeClock()
