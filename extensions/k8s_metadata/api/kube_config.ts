@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path'
-import { parse } from 'yaml'
 import type { Clock } from '../../../component/component.ts'
+import { yaml } from '../../../lib/yaml.ts'
 import { accessError } from './access_error.ts'
 import { WatchedFile } from './credential_file.ts'
 import type { Access, Credentials, Environment, TlsMaterial } from './credentials.ts'
@@ -86,7 +86,7 @@ function readIfThere(file: string): string | undefined {
 function parseKubeConfig(file: string, text: string): Readonly<Record<string, unknown>> {
   let config: unknown
   try {
-    config = parse(text)
+    config = yaml().parse(text)
   } catch (error) {
     // The parser quotes the line, which may hold a secret: only where it is goes on.
     const line = (error as { linePos?: readonly { line: number }[] }).linePos?.[0]?.line

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { parse } from 'yaml'
 import type { FieldProblem } from '../../../component/config_schema.ts'
+import { yaml } from '../../../lib/yaml.ts'
 import type { Party } from '../../../model/edges.ts'
 import { type NamingSources, objectRootOf, valueOf } from './subject.ts'
 import { type NamingPath, type NamingTemplate, parseTemplate, TemplateError } from './template.ts'
@@ -129,7 +129,7 @@ function fileRules(path: string, problems: FieldProblem[]): Readonly<Record<'ser
   }
   let root: unknown
   try {
-    root = parse(readFileSync(path, 'utf8'))
+    root = yaml().parse(readFileSync(path, 'utf8'))
   } catch (error) {
     return report('cannot read the naming rules', `${path}: ${(error as Error).message.split('\n', 1)[0]}`)
   }

@@ -1,4 +1,5 @@
-import { type Document, isMap, isSeq, LineCounter, type Node, type Pair, parseDocument, visit } from 'yaml'
+import type { Document, LineCounter, Node, Pair } from 'yaml'
+import { yaml } from '../../../lib/yaml.ts'
 import type { Mapping } from './mapping.ts'
 import { checkMapping } from './mapping_check.ts'
 import { unreachableRules } from './mapping_explain.ts'
@@ -31,7 +32,7 @@ const TEXT_MAX = 16 << 20
  * Scalars are read for what their place wants, so `code: 0200` is the text `0200`. An empty file is a mapping without rules.
  */
 export function loadMapping(text: string, fileName: string): LoadedMapping {
-  const lines = new LineCounter()
+  const lines = new (yaml().LineCounter)()
   if (text.length > TEXT_MAX) {
     const problem = {
       file: fileName,
@@ -45,7 +46,7 @@ export function loadMapping(text: string, fileName: string): LoadedMapping {
     return { problems: [problem], warnings: [] }
   }
   try {
-    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, schema: 'failsafe', merge: true, logLevel: 'silent' })
+    const document = yaml().parseDocument(text, { lineCounter: lines, prettyErrors: false, schema: 'failsafe', merge: true, logLevel: 'silent' })
     const place = (fault: MappingFault): MappingProblem => ({ ...fault, file: fileName, ...position(document.contents, fault, lines) })
     const syntax = syntaxFaults(text, document)
     if (syntax.length > 0) {
@@ -102,7 +103,7 @@ interface SyntaxFault {
 
 function syntaxFaults(text: string, document: Document.Parsed): SyntaxFault[] {
   const faults: SyntaxFault[] = document.errors.map(({ pos, message }) => ({ at: pos[0], found: lowerFirst(message), ...tabHint(text, pos[0]) }))
-  visit(document, {
+  yaml().visit(document, {
     Alias: (_key, alias) => {
       if (alias.resolve(document) === undefined)
         faults.push({
@@ -124,10 +125,10 @@ function position(root: Node | null, { path, isKey }: MappingFault, lines: LineC
   let node: Node | null | undefined = root
   let offset = root?.range?.[0] ?? 0
   for (const [at, step] of path.entries()) {
-    const pair: Pair<Node, Node | null> | undefined = isMap(node)
+    const pair: Pair<Node, Node | null> | undefined = yaml().isMap(node)
       ? (node.items as Pair<Node, Node | null>[]).find(({ key }) => String(key) === String(step))
       : undefined
-    const next: Node | null | undefined = pair === undefined ? (isSeq(node) ? (node.items[Number(step)] as Node | undefined) : undefined) : pair.value
+    const next: Node | null | undefined = pair === undefined ? (yaml().isSeq(node) ? (node.items[Number(step)] as Node | undefined) : undefined) : pair.value
     const isLast = at === path.length - 1
     const keyOffset = pair?.key.range?.[0]
     const valueOffset = next?.range?.[0]
