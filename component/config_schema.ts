@@ -87,6 +87,15 @@ export interface FieldProblem {
   readonly expected?: string
   readonly found?: string
   readonly hint?: string
+  /** Where the problem stands when it is in a file that the setting names; line and column from 1. Without it, where the setting stands. */
+  readonly place?: FieldPlace
+}
+
+/** A place in a file that a setting names. */
+export interface FieldPlace {
+  readonly file: string
+  readonly line: number
+  readonly column: number
 }
 
 /** A component's config: its schema, and checks that a schema cannot express. */

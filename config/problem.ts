@@ -69,9 +69,10 @@ function inFileOrder(problems: readonly Problem[]): Problem[] {
   return unique.sort(byPosition)
 }
 
-/** Orders problems by source (in the order they were read), line and column. */
+/** Orders problems by source (in the order they were read), line and column; files that one source names come by their names. */
 export function byPosition(a: Problem, b: Problem): number {
-  return a.origin.order - b.origin.order || a.origin.line - b.origin.line || a.origin.column - b.origin.column
+  const bySource = a.origin.order - b.origin.order || (a.origin.source < b.origin.source ? -1 : Number(a.origin.source > b.origin.source))
+  return bySource || a.origin.line - b.origin.line || a.origin.column - b.origin.column
 }
 
 /** `collector.yaml:14:5`; without line and column where a source has none. */

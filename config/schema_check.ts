@@ -1,8 +1,8 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
-import type { ConfigSchema, Schema } from '../component/config_schema.ts'
+import type { ConfigSchema, FieldPlace, Schema } from '../component/config_schema.ts'
 import { parseDuration } from '../lib/duration.ts'
 import { parseEndpoint } from '../lib/endpoint.ts'
-import { type ConfigNode, formatPath, keyOrigin, type NodePath, nodeAt, valueOrigin } from './node.ts'
+import { type ConfigNode, formatPath, keyOrigin, type NodePath, nodeAt, type Origin, valueOrigin } from './node.ts'
 import type { ProblemList } from './problem.ts'
 import { fitsKind, isObjectSchema, valueOf, withDefaults } from './values.ts'
 import { describeFault, describeSchema, type Fault } from './wording.ts'
@@ -48,7 +48,7 @@ export function checkSchema({ root, path, config }: Subject, problems: ProblemLi
   for (const problem of found) {
     const full = [...path, ...problem.path]
     problems.add({
-      origin: valueOrigin(root, full),
+      origin: originOf(valueOrigin(root, full), problem.place),
       path: formatPath(full),
       problem: problem.problem,
       expected: problem.expected,
@@ -57,6 +57,13 @@ export function checkSchema({ root, path, config }: Subject, problems: ProblemLi
     })
   }
   return found.length === 0 ? checked : undefined
+}
+
+/** A place in a file that a setting names comes right after the source of the setting. */
+function originOf(setting: Origin, place: FieldPlace | undefined): Origin {
+  if (place === undefined) return setting
+  const { file, line, column } = place
+  return { source: file, order: setting.order + 0.5, line, column }
 }
 
 function validatorOf(schema: Schema): ValidateFunction {

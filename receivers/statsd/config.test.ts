@@ -1,4 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
 import type { FieldProblem } from '../../component/config_schema.ts'
 import { endpointOf, type StatsdConfig, statsdConfig } from './config.ts'
 import { statsdReceiver } from './factory.ts'
@@ -41,7 +44,7 @@ test.for([
   { name: 'a path for udp', settings: { endpoint: '/run/a.sock' }, path: 'endpoint', problem: /not an address/ },
   { name: 'an address for a unix socket', settings: { transport: 'unixgram', endpoint: 'localhost:8125' }, path: 'endpoint', problem: /not a path/ },
   { name: 'a debug endpoint that is none', settings: { debug_endpoint: 'x' }, path: 'debug_endpoint', problem: /not an address/ },
-  { name: 'two mappings', settings: { mapping: {}, mapping_file: 'a.yaml' }, path: 'mapping', problem: /given twice/ },
+  { name: 'two mappings', settings: { mapping: {}, mapping_file: '/no/such/mapping.yml' }, path: 'mapping', problem: /given twice/ },
   { name: 'a bad glob', settings: { mapping: { mappings: [{ match: 'a..b', name: 'c' }] } }, path: 'mapping.mappings.0.match', problem: /./ },
   { name: 'a bad mode', settings: { socket_permissions: '999' }, path: 'socket_permissions', problem: /not a file mode/ },
   {
@@ -58,6 +61,39 @@ test.for([
   const problems = problemsOf(settings).filter((one) => one.path.join('.') === path)
   expect(problems).toHaveLength(1)
   expect(problems[0]?.problem).toMatch(problem)
+})
+
+describe('a mapping file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'meshscope-statsd-'))
+  afterAll(() => rmSync(folder, { recursive: true }))
+  const file = (name: string, text: string): string => {
+    const path = join(folder, name)
+    writeFileSync(path, text)
+    return path
+  }
+
+  test('that is good has no problems', () => {
+    expect(problemsOf({ mapping_file: file('good.yml', 'mappings:\n- match: a.*\n  name: b\n') })).toEqual([])
+  })
+
+  test('is checked with the config, every problem with its place in the file', () => {
+    const path = file('bad.yml', 'mappings:\n- match: a.*\n  name: b\n- match: c..d\n  name: e\n- match: f.*\n  nam: g\n')
+    const problems = problemsOf({ mapping_file: path })
+    expect(problems.map(({ path: setting, place }) => `${place?.line}:${place?.column} ${setting.join('.')}`)).toEqual([
+      '4:10 mapping_file.mappings.1.match',
+      '6:3 mapping_file.mappings.2.name',
+      '7:3 mapping_file.mappings.2.nam',
+    ])
+    expect(new Set(problems.map(({ place }) => place?.file))).toEqual(new Set([path]))
+  })
+
+  test.for([
+    { name: 'is not there', path: join(folder, 'none.yml'), problem: 'file not found' },
+    { name: 'is a folder', path: folder, problem: 'not a file' },
+    { name: 'is below a file', path: join(file('plain', ''), 'x.yml'), problem: 'cannot read file' },
+  ])('that $name is a problem of the setting', ({ path, problem }) => {
+    expect(problemsOf({ mapping_file: path })).toMatchObject([{ path: ['mapping_file'], problem }])
+  })
 })
 
 test('listens where the config says, the debug page on the main thread', () => {

@@ -1,5 +1,6 @@
 import { configSchema, type FieldProblem, type FromSchema, type ObjectSchema } from '../../component/config_schema.ts'
 import { parseEndpoint } from '../../lib/endpoint.ts'
+import { checkMappingFile } from './mapping_file.ts'
 import { mappingSchema } from './mapping_schema.ts'
 import { checkMapping } from './naming/mapping_check.ts'
 
@@ -75,7 +76,8 @@ const schema = {
       type: 'string',
       format: 'path',
       default: '',
-      description: 'A statsd_exporter mapping file; changes are taken over while running. Names and labels are then those of the statsd_exporter.',
+      description:
+        'A statsd_exporter mapping file, checked with the config; changes are taken over while running. Names and labels are then those of the statsd_exporter.',
     },
     mapping: mappingSchema,
     aggregation_interval: {
@@ -238,6 +240,7 @@ function checkMappings(config: StatsdConfig): FieldProblem[] {
   const problems: FieldProblem[] = []
   if (config.mapping !== undefined && config.mapping_file !== '')
     problems.push({ path: ['mapping'], problem: 'given twice', expected: 'either mapping or mapping_file', found: 'both', hint: 'keep one of them' })
+  if (config.mapping_file !== '') problems.push(...checkMappingFile(config.mapping_file))
   if (config.mapping === undefined) return problems
   return [...problems, ...checkMapping(config.mapping).problems.map(({ path, ...problem }) => ({ ...problem, path: ['mapping', ...path] }))]
 }

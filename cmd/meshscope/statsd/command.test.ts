@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { configTestRegistry } from '../../../test/fakes/config_factories.ts'
 import { runCli } from '../cli.ts'
+import { registry } from '../components.ts'
 import { EXIT } from '../exit_codes.ts'
 import type { LineExplanation } from './explain_line.ts'
 
@@ -110,5 +111,37 @@ with        unit s, help "Received by StatsD."
   test('exits 2 when the mapping is bad, and 64 when the command line is', async () => {
     expect((await run('explain', 'a:1|c', '--mapping', bad)).code).toBe(EXIT.config)
     expect((await run('explain', 'a:1|c', '--dialect', 'nope')).code).toBe(EXIT.usage)
+  })
+})
+
+describe('validate', () => {
+  const config = (mapping: string): string =>
+    file(
+      'config.yaml',
+      `receivers: {statsd: {mapping_file: ${JSON.stringify(mapping)}}}\nexporters: {debug: }\nservice: {pipelines: {metrics: {receivers: [statsd], exporters: [debug]}}}\n`,
+    )
+  const validate = async (mapping: string) => {
+    let [out, err] = ['', '']
+    const io = { out: (text: string) => void (out += text), err: (text: string) => void (err += text), env: {}, hasColour: false }
+    const code = await runCli(['validate', '--config', config(mapping)], { registry, io })
+    return { code, out, err }
+  }
+
+  test('takes a config with a good mapping file', async () => {
+    expect(await validate(good)).toEqual({ code: EXIT.ok, out: 'config is good: 1 pipeline, 2 components\n', err: '' })
+  })
+
+  test('tells the problems of a mapping file with their places in it', async () => {
+    const { code, err } = await validate(bad)
+    expect(code).toBe(EXIT.config)
+    expect(err).toContain(`${bad}:2:23  receivers.statsd.mapping_file.mappings[0].name: not a metric name\n  expected `)
+    expect(err).toContain(`${bad}:3:12  receivers.statsd.mapping_file.mappings[1].match: not a glob\n`)
+    expect(err).toMatch(/\n2 problems\n$/)
+  })
+
+  test('tells where the config names a mapping file that is not there', async () => {
+    const { code, err } = await validate(join(folder, 'none.yml'))
+    expect(code).toBe(EXIT.config)
+    expect(err).toMatch(/config\.yaml:1:\d+ {2}receivers\.statsd\.mapping_file: file not found\n/)
   })
 })
