@@ -168,7 +168,7 @@ export class Catalog {
     for (const points of lists) {
       if (points.series.length === 0) continue
       const source = sourceOf(points, before, after) ?? this.#newSource(points, { producer })
-      source.update(points, this.#arenaFor(points.series, source), { count: points.series.length, timeMs })
+      source.update(points, this.#arenaFor(points, source), { count: points.series.length, timeMs })
       after.push(source)
     }
     for (const source of before) if (!after.includes(source)) this.#remove(source)
@@ -235,13 +235,13 @@ export class Catalog {
 
   #refreshStore(source: Source, timeMs: number): void {
     const store = source.store as PointStore
-    source.update(store.points, this.#arenaFor(store.points.series, source), { count: store.size, timeMs })
+    source.update(store.points, this.#arenaFor(store.points, source), { count: store.size, timeMs })
   }
 
   #newSource(points: FamilyPoints, owner: { readonly producer?: object; readonly store?: PointStore }): Source {
     const exposed = exposedName(points.family, this.#settings)
     const base = this.#baseFor(points.resource, points.scope)
-    const source = new Source(points, { exposed, base, labels: this.#arenaFor(points.series, { base }), ...owner })
+    const source = new Source(points, { exposed, base, labels: this.#arenaFor(points, { base }), ...owner })
     const group = this.#groups.get(exposed.name) ?? { sources: [], claims: undefined, judgedLists: REOPEN_LISTS }
     group.sources.push(source)
     this.#groups.set(exposed.name, group)
@@ -263,12 +263,13 @@ export class Catalog {
     return known
   }
 
-  #arenaFor(series: readonly AttributeSet[], of: { readonly base: BaseLabels; readonly labels?: LabelArena }): LabelArena {
+  #arenaFor({ series, family }: FamilyPoints, of: { readonly base: BaseLabels; readonly labels?: LabelArena }): LabelArena {
     const arenas = this.#arenas.get(series) ?? []
     this.#arenas.set(series, arenas)
-    const known = arenas.find(({ taken }) => isSameSet(taken, of.base.names))
+    const isExact = family.isExactName === true
+    const known = arenas.find((arena) => arena.isExact === isExact && isSameSet(arena.taken, of.base.names))
     if (known !== undefined) return known
-    const arena = new LabelArena(series, of.base.names, of.labels?.series === series ? undefined : of.labels)
+    const arena = new LabelArena(series, { taken: of.base.names, isExact }, of.labels?.series === series ? undefined : of.labels)
     arenas.push(arena)
     return arena
   }

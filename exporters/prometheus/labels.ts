@@ -1,5 +1,5 @@
 import type { AttributeSet, AttributeValue, Resource, Scope } from '../../model/attributes.ts'
-import { escapeQuoted, labelName } from './names.ts'
+import { escapeQuoted, exactLabelName, labelName } from './names.ts'
 
 /** Which of a resource's attributes become labels of its series. */
 export interface ResourceLabelOptions {
@@ -92,16 +92,24 @@ export interface KeyPlan {
   readonly hasQuantile: boolean
 }
 
+/** How the attribute keys of a series become label names. */
+export interface LabelNaming {
+  /** Names that the labels must leave to others. */
+  readonly taken: ReadonlySet<string>
+  /** The keys are names already, as those of a family with an exact name are; only what no label may hold is replaced. */
+  readonly isExact: boolean
+}
+
 /**
  * Plans the labels for a list of attribute keys. Keys that become the same name are joined (values with `;`, in the
  * order of the keys); a name that the resource or the configuration already gives gets the prefix `exported_`, as
  * Prometheus does it.
  */
-export function keyPlan(keys: readonly string[], taken: ReadonlySet<string>): KeyPlan {
+export function keyPlan(keys: readonly string[], { taken, isExact }: LabelNaming): KeyPlan {
   const byName = new Map<string, number[]>()
   const order = keys.map((_, i) => i).sort((a, b) => ((keys[a] as string) < (keys[b] as string) ? -1 : 1))
   for (const i of order) {
-    let name = labelName(keys[i] as string)
+    let name = isExact ? exactLabelName(keys[i] as string) : labelName(keys[i] as string)
     while (taken.has(name)) name = `exported_${name}`
     byName.set(name, [...(byName.get(name) ?? []), i])
   }
@@ -155,10 +163,10 @@ const FIRST_BYTES = 256
  * The label bytes of a growing list of series, rendered once and copied into every scrape. Bytes lie in chunks of one
  * MiB at most; labels never cross a chunk.
  */
-export class LabelArena {
+export class LabelArena implements LabelNaming {
   readonly series: readonly AttributeSet[]
-  /** Names that the labels must leave to others. */
   readonly taken: ReadonlySet<string>
+  readonly isExact: boolean
   /** Series rendered so far, from the first on. */
   count = 0
   at: Int32Array
@@ -177,9 +185,10 @@ export class LabelArena {
   #cursor = 0
 
   /** `before` is the arena of a list of which `series` is what was left when some of its series ended. */
-  constructor(series: readonly AttributeSet[], taken: ReadonlySet<string>, before?: LabelArena) {
+  constructor(series: readonly AttributeSet[], { taken, isExact }: LabelNaming, before?: LabelArena) {
     this.series = series
     this.taken = taken
+    this.isExact = isExact
     this.#before = before
     this.at = new Int32Array(Math.max(16, series.length))
     this.length = new Int32Array(Math.max(16, series.length))
@@ -195,7 +204,7 @@ export class LabelArena {
     if (plan === undefined) {
       // Producers that make a list of keys per series would fill the map; theirs are planned anew.
       if (this.#plans.size >= 1024) this.#plans.clear()
-      plan = keyPlan(attributes.keys, this.taken)
+      plan = keyPlan(attributes.keys, this)
       this.#plans.set(attributes.keys, plan)
     }
     return plan

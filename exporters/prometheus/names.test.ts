@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { metricFamily } from '../../test/fakes/metrics.ts'
-import { escapeHelp, escapeQuoted, exposedName, labelName } from './names.ts'
+import { escapeHelp, escapeQuoted, exactLabelName, exposedName, labelName } from './names.ts'
 
 const plain = { namespace: '', addsSuffixes: true }
 
@@ -52,6 +52,19 @@ describe('labelName', () => {
     ['', 'key_'],
   ])('makes %j %j', (key, wanted) => {
     expect(labelName(key)).toBe(wanted)
+  })
+})
+
+describe('exactLabelName', () => {
+  it.each([
+    ['_private', '_private'],
+    ['_9digit', '_9digit'],
+    ['__name__', '__name__'],
+    ['http.method', 'http_method'],
+    ['2xx', '_2xx'],
+    ['', '_'],
+  ])('makes %j %j', (key, wanted) => {
+    expect(exactLabelName(key)).toBe(wanted)
   })
 })
 

@@ -106,6 +106,12 @@ export function labelName(key: string): string {
   return name.startsWith('_') && !name.startsWith('__') ? `key${name}` : name
 }
 
+/** The label name for a key that is meant as one: a leading underscore stays, what no label name may hold becomes one. */
+export function exactLabelName(key: string): string {
+  const name = key.replace(/[^a-zA-Z0-9_]/g, '_')
+  return name === '' || /^\d/.test(name) ? `_${name}` : name
+}
+
 /** Escapes a label value, or a help text in OpenMetrics. */
 export function escapeQuoted(text: string): string {
   // A NUL would end the input of some parsers in the middle, and with it the whole scrape.

@@ -132,6 +132,20 @@ describe('render', () => {
     ])
   })
 
+  it('leaves the labels of a family with an exact name as they are called', async () => {
+    const bench = new Bench()
+    const series = [{ attributes: { _zone: 'a', _9digit: 'b', 'k8s.pod': 'c' }, values: [1] }]
+    const producer = {}
+    bench.catalog.consume(
+      metricsOf(...[true, false].map((isExactName) => familyPoints(metricFamily(`hits_${isExactName}`, { isExactName }), series, { producer }))),
+    )
+    const parsed = await bench.parsed()
+    expect(parsed.samples.map(({ name, labels }) => `${name} ${Object.keys(labels).sort().join(' ')}`)).toEqual([
+      'hits_false_total k8s_pod key_9digit key_zone',
+      'hits_true _9digit _zone k8s_pod',
+    ])
+  })
+
   it('is unknown in OpenMetrics what cannot be a counter there', async () => {
     const bench = new Bench({ addsSuffixes: false })
     const producer = {}
