@@ -1,4 +1,6 @@
 import type { AttributeSet, Resource, Scope } from './attributes.ts'
+import type { Client } from './client.ts'
+import type { DataPoints } from './data_points.ts'
 
 /** What a metric is called and how its points read; the OpenTelemetry data model's metric without its points. */
 export interface MetricFamily {
@@ -82,10 +84,13 @@ export interface FamilyPoints {
   readonly producer?: object
 }
 
-/** A batch of metrics; the points' time is `timeMs`. */
-export interface Metrics {
+/** What a metrics pipeline carries: the series that the daemon itself aggregates, in columns, or points as in OTLP. */
+export type Metrics = SeriesMetrics | DataPoints
+
+/** A batch of metrics in columns; the points' time is `timeMs`. */
+export interface SeriesMetrics {
   readonly timeMs: number
   readonly families: readonly FamilyPoints[]
-  /** Who sent the batch, as `ip:port` or `[ipv6]:port`; absent when it did not come over a connection of its own. */
-  readonly peer?: string
+  /** Absent when the batch did not come over a connection of its own. */
+  readonly client?: Client
 }

@@ -1,23 +1,26 @@
 import type { SignalData } from '../component/consumer.ts'
 import type { Signal } from '../component/signal.ts'
 import { AccessLogs } from '../model/access_logs.ts'
-import type { Metrics } from '../model/metrics.ts'
+import { copyDataPoints, type DataPoints, dataPointCount } from '../model/data_points.ts'
+import { copyLogRecords, type LogRecords, logRecordCount } from '../model/log_records.ts'
+import type { SeriesMetrics } from '../model/metrics.ts'
+import { copyTraces, spanCount, type Traces } from '../model/traces.ts'
 
-/** Number of items in a batch: rows of access logs, points of metrics, spans. */
+/** Number of items in a batch: rows of access logs or log records, points of metrics, spans. */
 export function itemsOf<S extends Signal>(signal: S, batch: SignalData[S]): number {
   switch (signal) {
     case 'logs':
-      return 'records' in batch ? batch.records.length : (batch as AccessLogs).length
+      return 'groups' in batch ? logRecordCount(batch as LogRecords) : (batch as AccessLogs).length
     case 'metrics':
-      return pointsOf(batch as Metrics)
+      return 'groups' in batch ? dataPointCount(batch as DataPoints) : pointsOf(batch as SeriesMetrics)
     case 'traces':
-      return (batch as SignalData['traces']).spans.length
+      return spanCount(batch as Traces)
     default:
       throw new Error(`BUG: no signal ${String(signal)}`)
   }
 }
 
-function pointsOf(metrics: Metrics): number {
+function pointsOf(metrics: SeriesMetrics): number {
   let points = 0
   for (const family of metrics.families) points += family.series.length
   return points
@@ -33,13 +36,13 @@ export type Copy<T> = (batch: T) => T
 export function copierFor<S extends Signal>(signal: S): Copy<SignalData[S]> {
   const copiers: { readonly [T in Signal]: () => Copy<SignalData[T]> } = {
     logs: logsCopier,
-    metrics: () => copyMetrics,
-    traces: () => (traces) => ({ ...traces, spans: traces.spans.map((span) => ({ ...span })) }),
+    metrics: () => (metrics) => ('groups' in metrics ? copyDataPoints(metrics) : copySeries(metrics)),
+    traces: () => copyTraces,
   }
   return copiers[signal]()
 }
 
-function copyMetrics(metrics: Metrics): Metrics {
+function copySeries(metrics: SeriesMetrics): SeriesMetrics {
   return {
     ...metrics,
     families: metrics.families.map((family) => ({
@@ -54,7 +57,7 @@ function copyMetrics(metrics: Metrics): Metrics {
 
 function logsCopier(): Copy<SignalData['logs']> {
   const copyAccessLogs = accessLogsCopier()
-  return (logs) => ('records' in logs ? { ...logs, records: [...logs.records] } : copyAccessLogs(logs))
+  return (logs) => ('groups' in logs ? copyLogRecords(logs) : copyAccessLogs(logs))
 }
 
 type Column = Int32Array | Uint32Array | Int16Array | Uint8Array | Float64Array

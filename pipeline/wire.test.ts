@@ -4,7 +4,8 @@ import type { Signal } from '../component/signal.ts'
 import { ByteInterner } from '../lib/intern.ts'
 import { AccessLogs } from '../model/access_logs.ts'
 import { AttributeSet } from '../model/attributes.ts'
-import type { FamilyPoints, Metrics } from '../model/metrics.ts'
+import type { FamilyPoints, SeriesMetrics } from '../model/metrics.ts'
+import { newSpan } from '../model/traces.ts'
 import { copierFor, itemsOf } from './batch.ts'
 import { type Branch, Inlet, Outlet } from './wire.ts'
 
@@ -38,7 +39,7 @@ function logs(codes: readonly number[]): AccessLogs {
   return batch
 }
 
-function metrics(values: readonly number[]): Metrics {
+function metrics(values: readonly number[]): SeriesMetrics {
   const points: FamilyPoints = {
     family: { name: 'm', description: '', unit: '', type: 'gauge', isMonotonic: false, temporality: 'cumulative', bounds: [] },
     resource: { attributes: AttributeSet.empty },
@@ -144,10 +145,10 @@ describe('failures in a fan-out', () => {
 })
 
 test('metrics are copied for consumers that change them while others may still read', () => {
-  const kept: Metrics[] = []
+  const kept: SeriesMetrics[] = []
   const outlet = new Outlet('metrics')
-  const writer: Consumer<Metrics> = { mutatesData: true, consume: (batch) => void batch.families[0]?.values.fill(9) }
-  outlet.connect([writer, { consume: (batch: Metrics) => void kept.push(batch) }].map((consumer) => branch('metrics', consumer)))
+  const writer: Consumer<SeriesMetrics> = { mutatesData: true, consume: (batch) => void batch.families[0]?.values.fill(9) }
+  outlet.connect([writer, { consume: (batch: SeriesMetrics) => void kept.push(batch) }].map((consumer) => branch('metrics', consumer)))
   void outlet.consume(metrics([1, 2]))
   expect([...(kept[0]?.families[0]?.values ?? [])]).toEqual([1, 2])
 })
@@ -163,5 +164,5 @@ test('an outlet counts what it hands on, and forgets it when it leads nowhere', 
 test('items are rows, points and spans', () => {
   expect(itemsOf('logs', logs([1, 2]))).toBe(2)
   expect(itemsOf('metrics', metrics([1, 2, 3]))).toBe(3)
-  expect(itemsOf('traces', { resource: { attributes: AttributeSet.empty }, scope: { name: '', version: '' }, spans: [] })).toBe(0)
+  expect(itemsOf('traces', { groups: [{ resource: { attributes: AttributeSet.empty }, scope: { name: '', version: '' }, spans: [newSpan({})] }] })).toBe(1)
 })

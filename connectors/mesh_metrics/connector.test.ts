@@ -4,7 +4,7 @@ import { RefusedError } from '../../component/consumer.ts'
 import { ByteInterner } from '../../lib/intern.ts'
 import { ProtobufWriter } from '../../lib/protobuf/writer.ts'
 import { EntryClass, EntryKind, TraceForm } from '../../model/access_logs.ts'
-import type { Metrics } from '../../model/metrics.ts'
+import type { SeriesMetrics } from '../../model/metrics.ts'
 import { RefusingConsumer } from '../../test/fakes/consumers.ts'
 import { fakeSettings } from '../../test/fakes/settings.ts'
 import { MeshMetricsMain } from './main.ts'
@@ -231,7 +231,7 @@ describe('exemplars', () => {
       ]),
     )
     await harness.main.flush()
-    const { families } = harness.next.batches[0] as Metrics
+    const { families } = harness.next.batches[0] as SeriesMetrics
     const exemplars = families.map(({ family, exemplar }) => [family.name, exemplar?.(0)])
     expect(Object.fromEntries(exemplars)).toEqual({
       istio_requests_total: undefined,
@@ -312,7 +312,7 @@ describe('istio_build', () => {
 
 describe('the main half', () => {
   test('hands all series on by itself every metrics_flush_interval', async () => {
-    const flushed = Promise.withResolvers<Metrics>()
+    const flushed = Promise.withResolvers<SeriesMetrics>()
     const harness = new Harness({ metrics_flush_interval: '20s' }, 1, flushed.resolve)
     harness.ingest.consume(fakeLogs(new FakeEdges(), [{ code: 200 }]))
     harness.settings.clock.advance(20_000)
@@ -323,7 +323,7 @@ describe('the main half', () => {
 
   test('passes a refusal on to who asked, and only counts it when it was the timer', async () => {
     const settings = fakeSettings('connector', 'mesh_metrics/x')
-    const main = new MeshMetricsMain(settings, testConfig(), new RefusingConsumer<Metrics>(new RefusedError('full')))
+    const main = new MeshMetricsMain(settings, testConfig(), new RefusingConsumer<SeriesMetrics>(new RefusedError('full')))
     main.start()
     settings.clock.advance(15_000)
     await expect(main.flush()).rejects.toThrow('full')

@@ -2,7 +2,7 @@ import { Ajv } from 'ajv'
 import { ByteInterner } from '../../lib/intern.ts'
 import { AccessLogs, EntryClass, EntryKind, LogType, type StreamOrigin } from '../../model/access_logs.ts'
 import { type CalledService, type Edge, type EdgeTable, type Party, UNKNOWN_PARTY, UNKNOWN_SERVICE } from '../../model/edges.ts'
-import { type Metrics, valuesPerPoint } from '../../model/metrics.ts'
+import { type SeriesMetrics, valuesPerPoint } from '../../model/metrics.ts'
 import { CollectingConsumer } from '../../test/fakes/consumers.ts'
 import { type FakeSettings, fakeSettings } from '../../test/fakes/settings.ts'
 import { config, type MeshMetricsConfig } from './config.ts'
@@ -189,7 +189,7 @@ export interface Sample {
 }
 
 /** The series of a batch that have ever been written to. */
-export function samplesOf(metrics: Metrics): Sample[] {
+export function samplesOf(metrics: SeriesMetrics): Sample[] {
   return metrics.families.flatMap(({ family, series, values, offset, stride }) =>
     series.map((attributes, i) => {
       const own = [...values.subarray(offset + i * stride, offset + i * stride + valuesPerPoint(family))]
@@ -204,11 +204,11 @@ export function samplesOf(metrics: Metrics): Sample[] {
 /** One main half and some ingest halves, joined as the graph joins them. */
 export class Harness {
   readonly settings: FakeSettings = fakeSettings('connector', 'mesh_metrics')
-  readonly next: CollectingConsumer<Metrics>
+  readonly next: CollectingConsumer<SeriesMetrics>
   readonly main: MeshMetricsMain
   readonly ingests: readonly MeshMetricsIngest[]
 
-  constructor(given: DeepPartial<MeshMetricsConfig> = {}, workers = 1, onBatch?: (batch: Metrics) => void) {
+  constructor(given: DeepPartial<MeshMetricsConfig> = {}, workers = 1, onBatch?: (batch: SeriesMetrics) => void) {
     const checked = testConfig(given)
     const settings = this.settings
     this.next = new CollectingConsumer(onBatch)
@@ -229,7 +229,7 @@ export class Harness {
   /** All series now. */
   async samples(): Promise<Sample[]> {
     await this.main.flush()
-    return samplesOf(this.next.batches.at(-1) as Metrics)
+    return samplesOf(this.next.batches.at(-1) as SeriesMetrics)
   }
 
   /** Sum over the series of a metric whose labels include `labels`. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { ByteMessage } from '../../component/kit/byte_link.ts'
 import { AttributeSet } from '../../model/attributes.ts'
 import type { FamilyPoints, Metrics } from '../../model/metrics.ts'
-import type { Traces } from '../../model/traces.ts'
+import { newSpan, type Traces } from '../../model/traces.ts'
 import { FakeHost, type FakeSettings, fakeSettings } from '../../test/fakes/settings.ts'
 import type { DebugConfig } from './config.ts'
 import { DebugExporter } from './exporter.ts'
@@ -96,23 +96,18 @@ test('does not wait for an output that stands still when the deadline has passed
 
 const RESOURCE = { attributes: AttributeSet.of({ 'service.name': 'mesh' }) }
 
-const SAMPLE_TRACES: Traces = {
-  resource: RESOURCE,
-  scope: { name: 'test', version: '1' },
-  spans: [
-    {
-      traceId: '0af7651916cd43dd8448eb211c80319c',
-      spanId: 'b7ad6b7169203331',
-      parentSpanId: '00f067aa0ba902b7',
-      name: 'GET /\u001b[31mred',
-      kind: 'server',
-      startTimeNs: 1_767_225_600_000_000_000n,
-      endTimeNs: 1_767_225_600_012_300_000n,
-      attributes: AttributeSet.of({ 'http.response.status_code': 200n }),
-      status: 'ok',
-    },
-  ],
-}
+const SAMPLE_SPAN = newSpan({
+  traceId: '0af7651916cd43dd8448eb211c80319c',
+  spanId: 'b7ad6b7169203331',
+  parentSpanId: '00f067aa0ba902b7',
+  name: 'GET /\u001b[31mred',
+  kind: 'server',
+  startTimeNs: 1_767_225_600_000_000_000n,
+  endTimeNs: 1_767_225_600_012_300_000n,
+  attributes: AttributeSet.of({ 'http.response.status_code': 200n }),
+  status: 'ok',
+})
+const SAMPLE_TRACES: Traces = { groups: [{ resource: RESOURCE, scope: { name: 'test', version: '1' }, spans: [SAMPLE_SPAN] }] }
 
 function sampleMetrics(): Metrics {
   const series = [AttributeSet.of({ reporter: 'source', path: 'a "b"\n' }), AttributeSet.of({ reporter: 'destination' })]

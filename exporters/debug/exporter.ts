@@ -4,10 +4,13 @@ import type { ExporterMain } from '../../component/factory.ts'
 import { type ByteMessage, ByteReceiver } from '../../component/kit/byte_link.ts'
 import type { IngestOrigin } from '../../component/link.ts'
 import type { InstrumentSpec } from '../../component/telemetry.ts'
+import { dataPointCount } from '../../model/data_points.ts'
+import { logRecordCount } from '../../model/log_records.ts'
 import type { Logs } from '../../model/logs.ts'
 import type { Metrics } from '../../model/metrics.ts'
-import type { Traces } from '../../model/traces.ts'
+import { spanCount, type Traces } from '../../model/traces.ts'
 import type { DebugConfig } from './config.ts'
+import { dataPointsBatchLine, pushDataPoints } from './data_points_text.ts'
 import { logRecordsBatchLine, pushLogRecords } from './log_records_text.ts'
 import { metricsBatchLine, pointCount, pushMetrics } from './metrics_text.ts'
 import { TextOutput, type WriteBytes } from './output.ts'
@@ -94,24 +97,26 @@ export class DebugExporter implements ExporterMain {
   }
 
   #consumeLogs(logs: Logs): void {
-    if (!('records' in logs)) throw new Error('BUG: access logs on the main thread')
+    if (!('groups' in logs)) throw new Error('BUG: access logs on the main thread')
     const render = (): string => {
       if (this.#verbosity === 'basic') return logRecordsBatchLine(logs)
       const lines = this.#verbosity === 'detailed' ? [logRecordsBatchLine(logs)] : []
       pushLogRecords(lines, logs, this.#verbosity === 'detailed')
       return lines.join('\n')
     }
-    this.#print('logs', logs.records.length, render)
+    this.#print('logs', logRecordCount(logs), render)
   }
 
   #consumeMetrics(metrics: Metrics): void {
     const render = (): string => {
-      if (this.#verbosity === 'basic') return metricsBatchLine(metrics)
-      const lines = this.#verbosity === 'detailed' ? [metricsBatchLine(metrics)] : []
-      pushMetrics(lines, metrics, this.#verbosity === 'detailed')
+      const batchLine = 'groups' in metrics ? dataPointsBatchLine(metrics) : metricsBatchLine(metrics)
+      if (this.#verbosity === 'basic') return batchLine
+      const lines = this.#verbosity === 'detailed' ? [batchLine] : []
+      if ('groups' in metrics) pushDataPoints(lines, metrics, this.#verbosity === 'detailed')
+      else pushMetrics(lines, metrics, this.#verbosity === 'detailed')
       return lines.join('\n')
     }
-    this.#print('metrics', pointCount(metrics), render)
+    this.#print('metrics', 'groups' in metrics ? dataPointCount(metrics) : pointCount(metrics), render)
   }
 
   #consumeTraces(traces: Traces): void {
@@ -121,7 +126,7 @@ export class DebugExporter implements ExporterMain {
       pushSpans(lines, traces, this.#verbosity === 'detailed')
       return lines.join('\n')
     }
-    this.#print('traces', traces.spans.length, render)
+    this.#print('traces', spanCount(traces), render)
   }
 
   #print(signal: SignalName, items: number, render: () => string): void {

@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest'
 import { AttributeSet } from '../../model/attributes.ts'
-import type { LogRecord, LogRecords } from '../../model/log_records.ts'
+import { type LogRecords, newLogRecord } from '../../model/log_records.ts'
 import { logRecordsBatchLine, pushLogRecords } from './log_records_text.ts'
 
-const record: LogRecord = {
-  timeMs: 0,
-  observedMs: 0,
+const record = newLogRecord({
   severityNumber: 13,
   severityText: 'WARN',
   body: 'it\nfell',
   attributes: AttributeSet.of({ env: 'dev' }),
   eventName: 'dogstatsd.event',
+})
+const logs: LogRecords = {
+  groups: [{ resource: { attributes: AttributeSet.empty }, scope: { name: '', version: '' }, records: [record, { ...record, eventName: '' }] }],
 }
-const logs: LogRecords = { resource: { attributes: AttributeSet.empty }, scope: { name: '', version: '' }, records: [record, { ...record, eventName: '' }] }
 
 test('a batch is one line', () => {
   expect(logRecordsBatchLine(logs)).toBe('logs: 2 records')

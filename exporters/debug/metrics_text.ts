@@ -1,24 +1,25 @@
-import type { AttributeSet, AttributeValue } from '../../model/attributes.ts'
+import type { AttributeSet } from '../../model/attributes.ts'
 import { upperBound } from '../../model/exponential.ts'
-import { ExponentialPoint, type FamilyPoints, type Metrics, valuesPerPoint } from '../../model/metrics.ts'
+import { ExponentialPoint, type FamilyPoints, type SeriesMetrics, valuesPerPoint } from '../../model/metrics.ts'
+import { attributesText } from './attributes_text.ts'
 import { pushFields } from './fields_text.ts'
 import { quoted } from './printable.ts'
 import { timeText } from './units_text.ts'
 
 /** Points over all families of a batch. */
-export function pointCount(metrics: Metrics): number {
+export function pointCount(metrics: SeriesMetrics): number {
   let points = 0
   for (const { series } of metrics.families) points += series.length
   return points
 }
 
 /** One line for a whole batch. */
-export function metricsBatchLine(metrics: Metrics): string {
+export function metricsBatchLine(metrics: SeriesMetrics): string {
   return `metrics: ${metrics.families.length} families, ${pointCount(metrics)} points at ${timeText(metrics.timeMs)}`
 }
 
 /** One line per point: name, attributes, value; histograms as count, sum and the buckets that are not empty; summaries with their quantiles. */
-export function pushMetrics(lines: string[], metrics: Metrics, isDetailed: boolean): void {
+export function pushMetrics(lines: string[], metrics: SeriesMetrics, isDetailed: boolean): void {
   for (const family of metrics.families) {
     if (isDetailed) pushFamily(lines, family)
     for (let i = 0; i < family.series.length; i++) {
@@ -78,16 +79,4 @@ function exponentialText({ family, values }: FamilyPoints, at: number): string {
     if (inBucket > 0) parts.push(`≤${Number(bound.toPrecision(6))}:${inBucket}`)
   }
   return parts.join(' ')
-}
-
-/** `{key="value", …}`, or nothing when there are none. */
-export function attributesText(attributes: AttributeSet): string {
-  if (attributes.size === 0) return ''
-  return `{${attributes.keys.map((key, i) => `${quoted(key)}=${attributeText(attributes.values[i] as AttributeValue)}`).join(', ')}}`
-}
-
-function attributeText(value: AttributeValue): string {
-  if (typeof value === 'string') return quoted(value)
-  if (typeof value === 'object') return `[${value.map(attributeText).join(', ')}]`
-  return String(value)
 }

@@ -24,3 +24,8 @@ export function bytesText(bytes: number): string {
 export function timeText(ms: number): string {
   return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms)
 }
+
+/** The same for nanoseconds since the epoch, to the millisecond. */
+export function nanosText(ns: bigint): string {
+  return timeText(Number(ns / 1_000_000n))
+}

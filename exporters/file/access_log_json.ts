@@ -1,6 +1,6 @@
 import { readEntry } from '../../model/access_log_entry.ts'
 import { type AccessLogs, EntryClass } from '../../model/access_logs.ts'
-import type { AttributeSet, AttributeValue } from '../../model/attributes.ts'
+import { AttributeSet, type AttributeValue } from '../../model/attributes.ts'
 import type { Edge, Party } from '../../model/edges.ts'
 import { jsonLine } from './json_line.ts'
 
@@ -28,7 +28,9 @@ function attributesOf({ keys, values }: AttributeSet): Record<string, unknown> {
 /** JSON has no integers of 64 bits; proto3 JSON writes them as text. */
 function plainOf(value: AttributeValue | undefined): unknown {
   if (typeof value === 'bigint') return String(value)
-  return typeof value === 'object' ? value.map(plainOf) : value
+  if (value === null || typeof value !== 'object') return value
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
+  return value instanceof AttributeSet ? attributesOf(value) : value.map(plainOf)
 }
 
 function meshOf(edge: Edge, entryClass: number): Record<string, unknown> {

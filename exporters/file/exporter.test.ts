@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ByteSender } from '../../component/kit/byte_link.ts'
 import { AttributeSet } from '../../model/attributes.ts'
 import type { Metrics } from '../../model/metrics.ts'
+import { newSpan } from '../../model/traces.ts'
 import { FakeHost, type FakeSettings, fakeSettings } from '../../test/fakes/settings.ts'
 import type { FileConfig } from './config.ts'
 import { FileExporter } from './exporter.ts'
@@ -107,23 +108,18 @@ describe('FileExporter', () => {
   test('writes metrics and spans as OTLP JSON', async () => {
     const { exporter, settings } = await started()
     await exporter.consumers.metrics?.consume(sampleMetrics())
-    await exporter.consumers.traces?.consume({
-      resource: { attributes: AttributeSet.of({ 'service.name': 'reviews' }) },
-      scope: { name: 'test', version: '1' },
-      spans: [
-        {
-          traceId: '0af7651916cd43dd8448eb211c80319c',
-          spanId: 'b7ad6b7169203331',
-          parentSpanId: '',
-          name: 'GET /reviews',
-          kind: 'server',
-          startTimeNs: 1_767_225_600_000_000_000n,
-          endTimeNs: 1_767_225_600_012_000_000n,
-          attributes: AttributeSet.of({ 'http.response.status_code': 200n, tags: ['a', true] }),
-          status: 'ok',
-        },
-      ],
+    const span = newSpan({
+      traceId: '0af7651916cd43dd8448eb211c80319c',
+      spanId: 'b7ad6b7169203331',
+      name: 'GET /reviews',
+      kind: 'server',
+      startTimeNs: 1_767_225_600_000_000_000n,
+      endTimeNs: 1_767_225_600_012_000_000n,
+      attributes: AttributeSet.of({ 'http.response.status_code': 200n, tags: ['a', true] }),
+      status: 'ok',
     })
+    const resource = { attributes: AttributeSet.of({ 'service.name': 'reviews' }) }
+    await exporter.consumers.traces?.consume({ groups: [{ resource, scope: { name: 'test', version: '1' }, spans: [span] }] })
     await exporter.shutdown({ signal: NOT_ABORTED })
     await expect(await readFile(path, 'utf8')).toMatchFileSnapshot('testdata/metrics_and_traces.jsonl')
     expect(counted(settings, 'otelcol_exporter_sent_metric_points')).toBe(3)

@@ -5,9 +5,10 @@ import { type ByteMessage, ByteReceiver } from '../../component/kit/byte_link.ts
 import type { IngestOrigin } from '../../component/link.ts'
 import { durationMs } from '../../lib/duration.ts'
 import { TimeSlices } from '../../lib/time_slices.ts'
+import { logRecordCount } from '../../model/log_records.ts'
 import type { Logs } from '../../model/logs.ts'
 import type { Metrics } from '../../model/metrics.ts'
-import type { Traces } from '../../model/traces.ts'
+import { spanCount, type Traces } from '../../model/traces.ts'
 import type { FileConfig } from './config.ts'
 import { logRecordsJson, metricsJson, tracesJson } from './otlp_json.ts'
 import { type FileAccess, hintFor, RollingFile } from './rolling_file.ts'
@@ -123,11 +124,12 @@ export class FileExporter implements ExporterMain {
   }
 
   #consumeLogs(logs: Logs): void {
-    if (!('records' in logs)) throw new Error('BUG: access logs on the main thread')
-    this.#offer('logs', logRecordsJson(logs), logs.records.length)
+    if (!('groups' in logs)) throw new Error('BUG: access logs on the main thread')
+    this.#offer('logs', logRecordsJson(logs), logRecordCount(logs))
   }
 
   async #consumeMetrics(metrics: Metrics): Promise<void> {
+    if ('groups' in metrics) return
     const slices = new TimeSlices()
     for (const { line, points } of metricsJson(metrics)) {
       this.#offer('metrics', line, points)
@@ -136,7 +138,7 @@ export class FileExporter implements ExporterMain {
   }
 
   #consumeTraces(traces: Traces): void {
-    this.#offer('traces', tracesJson(traces), traces.spans.length)
+    this.#offer('traces', tracesJson(traces), spanCount(traces))
   }
 
   #offer(signal: SignalName, line: string, items: number): void {

@@ -1,7 +1,7 @@
-import type { AttributeSet, AttributeValue, Scope } from '../../model/attributes.ts'
+import { AttributeSet, type AttributeValue, type Scope } from '../../model/attributes.ts'
 import { lastCell } from '../../model/exponential.ts'
 import type { LogRecord, LogRecords } from '../../model/log_records.ts'
-import { ExponentialPoint, type FamilyPoints, type MetricFamily, type Metrics, valuesPerPoint } from '../../model/metrics.ts'
+import { ExponentialPoint, type FamilyPoints, type MetricFamily, type SeriesMetrics, valuesPerPoint } from '../../model/metrics.ts'
 import type { Span, Traces } from '../../model/traces.ts'
 import { jsonLine } from './json_line.ts'
 
@@ -9,14 +9,14 @@ import { jsonLine } from './json_line.ts'
 const LINE_POINTS_MAX = 1000
 
 const TEMPORALITY = { delta: 1, cumulative: 2 } as const
-const SPAN_KINDS = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 } as const
+const SPAN_KINDS = { unspecified: 0, internal: 1, server: 2, client: 3, producer: 4, consumer: 5 } as const
 const SPAN_STATUS = { unset: 0, ok: 1, error: 2 } as const
 
 /**
  * Metrics as lines of OTLP JSON (`{"resourceMetrics": …}`), which the Collector's `otlpjsonfile` receiver can read.
  * A line holds points of one family. See https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding.
  */
-export function* metricsJson(metrics: Metrics): Generator<{ readonly line: string; readonly points: number }> {
+export function* metricsJson(metrics: SeriesMetrics): Generator<{ readonly line: string; readonly points: number }> {
   for (const family of metrics.families) {
     for (let from = 0; from < family.series.length; from += LINE_POINTS_MAX) {
       const end = Math.min(family.series.length, from + LINE_POINTS_MAX)
@@ -116,8 +116,11 @@ function countText(count: number): string {
 
 /** Spans of a batch as one line of OTLP JSON (`{"resourceSpans": …}`). */
 export function tracesJson(traces: Traces): string {
-  const scopeSpans = [{ scope: scopeJson(traces.scope), spans: traces.spans.map(spanJson) }]
-  return jsonLine({ resourceSpans: [{ resource: { attributes: attributesJson(traces.resource.attributes) }, scopeSpans }] })
+  const resourceSpans = traces.groups.map(({ resource, scope, spans }) => ({
+    resource: { attributes: attributesJson(resource.attributes) },
+    scopeSpans: [{ scope: scopeJson(scope), spans: spans.map(spanJson) }],
+  }))
+  return jsonLine({ resourceSpans })
 }
 
 function spanJson(span: Span): Record<string, unknown> {
@@ -136,17 +139,20 @@ function spanJson(span: Span): Record<string, unknown> {
 
 /** Log records of a batch as one line of OTLP JSON (`{"resourceLogs": …}`). */
 export function logRecordsJson(logs: LogRecords): string {
-  const scopeLogs = [{ scope: scopeJson(logs.scope), logRecords: logs.records.map(logRecordJson) }]
-  return jsonLine({ resourceLogs: [{ resource: { attributes: attributesJson(logs.resource.attributes) }, scopeLogs }] })
+  const resourceLogs = logs.groups.map(({ resource, scope, records }) => ({
+    resource: { attributes: attributesJson(resource.attributes) },
+    scopeLogs: [{ scope: scopeJson(scope), logRecords: records.map(logRecordJson) }],
+  }))
+  return jsonLine({ resourceLogs })
 }
 
 function logRecordJson(record: LogRecord): Record<string, unknown> {
   return {
-    timeUnixNano: nanosText(record.timeMs),
-    observedTimeUnixNano: nanosText(record.observedMs),
+    timeUnixNano: String(record.timeNs),
+    observedTimeUnixNano: String(record.observedNs),
     severityNumber: record.severityNumber,
     severityText: record.severityText,
-    body: { stringValue: record.body },
+    body: valueJson(record.body),
     attributes: attributesJson(record.attributes),
     ...(record.eventName === '' ? {} : { eventName: record.eventName }),
   }
@@ -165,6 +171,9 @@ function valueJson(value: AttributeValue): Record<string, unknown> {
   if (typeof value === 'boolean') return { boolValue: value }
   if (typeof value === 'bigint') return { intValue: String(value) }
   if (typeof value === 'number') return { doubleValue: numberJson(value) }
+  if (value === null) return {}
+  if (value instanceof Uint8Array) return { bytesValue: Buffer.from(value).toString('base64') }
+  if (value instanceof AttributeSet) return { kvlistValue: { values: attributesJson(value) } }
   return { arrayValue: { values: value.map(valueJson) } }
 }
 

@@ -1,6 +1,6 @@
 import type { TimeSlices } from '../../lib/time_slices.ts'
 import type { AttributeSet, Resource, Scope } from '../../model/attributes.ts'
-import type { FamilyPoints, Metrics } from '../../model/metrics.ts'
+import type { FamilyPoints, SeriesMetrics } from '../../model/metrics.ts'
 import { type BaseLabels, baseLabels, comparableLabels, LabelArena, type ResourceLabelOptions } from './labels.ts'
 import { type ExposedName, exposedName, type NameOptions } from './names.ts'
 import { keyOf, PointStore } from './point_store.ts'
@@ -97,7 +97,7 @@ export class Catalog {
   }
 
   /** Takes a batch; returns how many of its points were kept. */
-  consume(metrics: Metrics): number {
+  consume(metrics: SeriesMetrics): number {
     let kept = 0
     const complete = new Map<object, Map<string, FamilyPoints[]>>()
     for (const points of metrics.families) {

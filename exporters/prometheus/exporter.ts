@@ -104,7 +104,7 @@ export class PrometheusExporter implements ExporterMain {
     this.#server = new HttpServer(config, { log: settings.log, clock: settings.clock, handle: (request, response) => this.#handle(request, response) })
     this.#sent = this.#counter(sentMetricPoints)
     this.#series = settings.telemetry.gauge(exposedSeries, { exporter: settings.id.text })
-    this.consumers = { metrics: { consume: (batch: Metrics) => this.#sent.add(this.#catalog.consume(batch)) } }
+    this.consumers = { metrics: { consume: (batch: Metrics) => this.#sent.add('groups' in batch ? 0 : this.#catalog.consume(batch)) } }
   }
 
   /** Where metrics are served; empty before `start`. */

@@ -1,4 +1,4 @@
-import { AttributeSet, type AttributeValue, type Resource, type Scope } from '../../model/attributes.ts'
+import { AttributeSet, type AttributeValue, type Resource, type Scope, valueKey } from '../../model/attributes.ts'
 import { type Exemplar, type FamilyPoints, type MetricFamily, valuesPerPoint } from '../../model/metrics.ts'
 import { addPoint } from '../../model/point_sums.ts'
 
@@ -167,11 +167,6 @@ const OVERFLOW_KEY = keyOf(OVERFLOW)
 
 /** One text per set of attributes, whatever their order. */
 export function keyOf(attributes: AttributeSet): string {
-  const parts = attributes.keys.map((key, i) => `${JSON.stringify(key)}:${attributeText(attributes.values[i] as AttributeValue)}`)
+  const parts = attributes.keys.map((key, i) => `${JSON.stringify(key)}:${valueKey(attributes.values[i] as AttributeValue)}`)
   return parts.sort().join(',')
-}
-
-function attributeText(value: AttributeValue): string {
-  if (typeof value === 'bigint') return `${value}n`
-  return typeof value === 'object' ? `[${value.map((part) => attributeText(part)).join(',')}]` : JSON.stringify(value)
 }

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { TimeSlices } from '../../lib/time_slices.ts'
 import { AttributeSet } from '../../model/attributes.ts'
-import type { Metrics } from '../../model/metrics.ts'
+import type { SeriesMetrics } from '../../model/metrics.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
 import { type ParsedExposition, parseExposition } from '../../test/fakes/exposition.ts'
 import { familyPoints, metricFamily, metricsOf } from '../../test/fakes/metrics.ts'
@@ -52,7 +52,7 @@ class Bench {
   }
 }
 
-function sample(): Metrics {
+function sample(): SeriesMetrics {
   const resource = { 'service.namespace': 'shop', 'service.name': 'cart', 'service.instance.id': 'cart-1', 'k8s.pod.name': 'cart-1-x' }
   const scope = { name: 'meshscope/mesh', version: '0.1.0' }
   const of = { resource, scope, producer: {} }

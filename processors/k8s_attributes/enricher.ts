@@ -1,5 +1,5 @@
 import type { Counter } from '../../component/telemetry.ts'
-import { AttributeSet, type AttributeValue, type Resource } from '../../model/attributes.ts'
+import { AttributeSet, type AttributeValue, isSameValue, type Resource } from '../../model/attributes.ts'
 import type { IdentityIndex } from '../../model/identity/index.ts'
 import type { KubeNode, Namespace, Pod } from '../../model/identity/objects.ts'
 import { type Association, associationsOf, type Identifier, identifiersOf } from './association.ts'
@@ -228,9 +228,4 @@ function resourceOf(all: Attributes, known: readonly Resource[]): Resource {
 
 function isSameAttribute(attributes: AttributeSet, i: number, key: string, value: AttributeValue | undefined): boolean {
   return attributes.keys[i] === key && isSameValue(attributes.values[i], value)
-}
-
-function isSameValue(a: AttributeValue | undefined, b: AttributeValue | undefined): boolean {
-  if (typeof a !== 'object' || typeof b !== 'object') return Object.is(a, b)
-  return a.length === b.length && a.every((item, i) => isSameValue(item, b[i]))
 }

@@ -1,7 +1,7 @@
 import { defineProcessor } from '../../component/factory.ts'
 import { config } from './config.ts'
 import { usesOf } from './needs.ts'
-import { AccessLogAttributes, MetricAttributes, SpanAttributes } from './processor.ts'
+import { LogAttributes, MetricAttributes, SpanAttributes } from './processor.ts'
 
 /** The `k8s_attributes` processor: puts on resources what Kubernetes knows of the pods that they come from. */
 export const k8sAttributesProcessor = defineProcessor({
@@ -13,7 +13,7 @@ export const k8sAttributesProcessor = defineProcessor({
   config,
   uses: usesOf,
   create: {
-    logs: (settings, checked, next) => new AccessLogAttributes(settings, checked, next),
+    logs: (settings, checked, next) => new LogAttributes(settings, checked, next),
     metrics: (settings, checked, next) => new MetricAttributes(settings, checked, next),
     traces: (settings, checked, next) => new SpanAttributes(settings, checked, next),
   },

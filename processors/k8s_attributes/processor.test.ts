@@ -2,13 +2,16 @@ import { describe, expect, test } from 'vitest'
 import { ByteInterner } from '../../lib/intern.ts'
 import { AccessLogs, type StreamOrigin } from '../../model/access_logs.ts'
 import type { Resource } from '../../model/attributes.ts'
-import type { Metrics } from '../../model/metrics.ts'
-import type { Span, Traces } from '../../model/traces.ts'
+import { AttributeSet } from '../../model/attributes.ts'
+import { type LogRecords, newLogRecord } from '../../model/log_records.ts'
+import type { Logs } from '../../model/logs.ts'
+import type { SeriesMetrics } from '../../model/metrics.ts'
+import { newSpan, type Traces } from '../../model/traces.ts'
 import { CollectingConsumer, RefusingConsumer } from '../../test/fakes/consumers.ts'
 import { FakeIdentityIndex } from '../../test/fakes/identity.ts'
 import { familyPoints, metricFamily, metricsOf } from '../../test/fakes/metrics.ts'
 import type { FakeSettings } from '../../test/fakes/settings.ts'
-import { AccessLogAttributes, MetricAttributes, SpanAttributes } from './processor.ts'
+import { LogAttributes, MetricAttributes, SpanAttributes } from './processor.ts'
 import { configOf, containerOf, type GivenConfig, namespaceOf, nodeOf, podOf, recordOf, resourceOf, settingsWith } from './testing.ts'
 
 const NOW = Date.UTC(2026, 0, 2)
@@ -53,11 +56,11 @@ class LogsHarness {
   readonly settings: FakeSettings
   readonly next = new CollectingConsumer<AccessLogs>()
   readonly #logs = new AccessLogs(new ByteInterner())
-  readonly #processor: AccessLogAttributes
+  readonly #processor: LogAttributes
 
   constructor(index: FakeIdentityIndex | undefined, given: GivenConfig = {}) {
     this.settings = settingsWith(index)
-    this.#processor = new AccessLogAttributes(this.settings, configOf(given), this.next)
+    this.#processor = new LogAttributes(this.settings, configOf(given), this.next)
   }
 
   send(origin: StreamOrigin, options: { readonly timeMs?: number; readonly resource?: Resource } = {}): Resource {
@@ -231,7 +234,7 @@ describe('access logs', () => {
 
   test('are refused when the next component refuses them', () => {
     const refusing = new RefusingConsumer<AccessLogs>(new Error('no'))
-    const processor = new AccessLogAttributes(settingsWith(undefined), configOf(), refusing)
+    const processor = new LogAttributes(settingsWith(undefined), configOf(), refusing)
     const logs = new AccessLogs(new ByteInterner())
     logs.origin = originOf()
     expect(() => processor.consume(logs)).toThrow('no')
@@ -262,7 +265,7 @@ describe('passthrough', () => {
   ])('$name', ({ given = {}, origin, attributes, outcome }) => {
     const settings = { ...settingsWith(undefined), shared: asksNothing }
     const next = new CollectingConsumer<AccessLogs>()
-    const processor = new AccessLogAttributes(settings, configOf({ passthrough: true, ...given }), next)
+    const processor = new LogAttributes(settings, configOf({ passthrough: true, ...given }), next)
     const logs = new AccessLogs(new ByteInterner())
     logs.origin = originOf(origin)
     void processor.consume(logs)
@@ -275,9 +278,9 @@ describe('metrics', () => {
   const calls = metricFamily('calls')
   const points = [{ attributes: { code: '200' }, values: [3], exemplar: { value: 1, timeMs: 1, traceId: 'a', spanId: '' } }]
 
-  function consume(metrics: Metrics, given: GivenConfig = {}, index = new FakeIdentityIndex().add(POD)) {
+  function consume(metrics: SeriesMetrics, given: GivenConfig = {}, index = new FakeIdentityIndex().add(POD)) {
     const settings = settingsWith(index)
-    const next = new CollectingConsumer<Metrics>()
+    const next = new CollectingConsumer<SeriesMetrics>()
     const processor = new MetricAttributes(settings, configOf(given), next)
     return { settings, next, run: () => void processor.consume(metrics) }
   }
@@ -302,9 +305,9 @@ describe('metrics', () => {
     const shared = familyPoints(calls, points)
     const other = podOf({ uid: 'other', ips: ['10.244.1.12'] })
     const index = new FakeIdentityIndex().add(POD).add(other)
-    const next = new CollectingConsumer<Metrics>()
+    const next = new CollectingConsumer<SeriesMetrics>()
     const processor = new MetricAttributes(settingsWith(index), configOf(), next)
-    for (const peer of ['10.244.1.11:5', '10.244.1.12:5', '10.244.1.11:6']) void processor.consume({ ...metricsOf(shared), peer })
+    for (const peer of ['10.244.1.11:5', '10.244.1.12:5', '10.244.1.11:6']) void processor.consume({ ...metricsOf(shared), client: { address: peer } })
     const resources = next.batches.map(({ families }) => families[0]?.resource)
     expect(resources.map((resource) => resource?.attributes.get('k8s.pod.uid'))).toEqual([POD.uid, 'other', POD.uid])
     expect(resources[2]).toBe(resources[0])
@@ -328,17 +331,7 @@ describe('metrics', () => {
 })
 
 describe('traces', () => {
-  const span: Span = {
-    traceId: 'a'.repeat(32),
-    spanId: 'b'.repeat(16),
-    parentSpanId: '',
-    name: 'lets-go',
-    kind: 'server',
-    startTimeNs: BigInt(NOW - 5) * 1_000_000n,
-    endTimeNs: BigInt(NOW) * 1_000_000n,
-    attributes: resourceOf().attributes,
-    status: 'unset',
-  }
+  const span = newSpan({ startTimeNs: BigInt(NOW - 5) * 1_000_000n, endTimeNs: BigInt(NOW) * 1_000_000n })
 
   function consume(traces: Traces, given: GivenConfig = {}, index = new FakeIdentityIndex().add(POD)): Traces {
     const next = new CollectingConsumer<Traces>()
@@ -346,34 +339,57 @@ describe('traces', () => {
     return next.batches[0] as Traces
   }
 
+  function attributesAfter(...args: Parameters<typeof consume>): AttributeSet | undefined {
+    return consume(...args).groups[0]?.resource.attributes
+  }
+
   const scope = { name: '', version: '' }
 
   test('get the attributes of the container that their resource names', () => {
-    const traces = { resource: resourceOf({ 'k8s.container.name': 'productpage' }), scope, spans: [span], peer: '10.244.1.11:4' }
+    const resource = resourceOf({ 'k8s.container.name': 'productpage' })
+    const traces = { groups: [{ resource, scope, spans: [span] }], client: { address: '10.244.1.11:4' } }
     const given = { extract: { metadata: ['k8s.pod.name', 'container.image.name', 'container.image.tag', 'service.instance.id'] } }
-    expect(recordOf(consume(traces, given).resource.attributes)).toEqual({
+    expect(recordOf(attributesAfter(traces, given) ?? AttributeSet.empty)).toEqual({
       'k8s.container.name': 'productpage',
       'k8s.pod.name': POD.name,
       'container.image.name': 'docker.io/istio/productpage',
       'container.image.tag': '1.20.1',
       'service.instance.id': `bookinfo.${POD.name}.productpage`,
     })
-    expect(traces.resource.attributes.size).toBe(1)
+    expect(resource.attributes.size).toBe(1)
   })
 
   test('are looked up at the time of their first span', () => {
     const index = new FakeIdentityIndex().add(POD, 0, NOW + 1).add(podOf({ uid: 'next', ips: POD.ips }), NOW + 1)
-    const traces = { resource: resourceOf({ 'k8s.pod.ip': '10.244.1.11' }), scope, spans: [span] }
-    expect(consume(traces, {}, index).resource.attributes.get('k8s.pod.uid')).toBe(POD.uid)
+    const traces = { groups: [{ resource: resourceOf({ 'k8s.pod.ip': '10.244.1.11' }), scope, spans: [span] }] }
+    expect(attributesAfter(traces, {}, index)?.get('k8s.pod.uid')).toBe(POD.uid)
   })
 
   test('are looked up now when they do not tell their time', () => {
-    const traces = { resource: resourceOf({ 'k8s.pod.ip': '10.244.1.11' }), scope, spans: [] }
-    expect(consume(traces).resource.attributes.get('k8s.pod.uid')).toBe(POD.uid)
+    const traces = { groups: [{ resource: resourceOf({ 'k8s.pod.ip': '10.244.1.11' }), scope, spans: [] }] }
+    expect(attributesAfter(traces)?.get('k8s.pod.uid')).toBe(POD.uid)
   })
 
   test('are passed on as they are when nothing is known', () => {
-    const traces = { resource: resourceOf({ 'service.name': 'x' }), scope, spans: [span] }
+    const traces = { groups: [{ resource: resourceOf({ 'service.name': 'x' }), scope, spans: [span] }] }
     expect(consume(traces)).toBe(traces)
+  })
+})
+
+describe('log records', () => {
+  function consume(logs: LogRecords): LogRecords {
+    const next = new CollectingConsumer<Logs>()
+    void new LogAttributes(settingsWith(new FakeIdentityIndex().add(POD)), configOf(), next).consume(logs)
+    return next.batches[0] as LogRecords
+  }
+
+  test('get the attributes of the pod that sent them; groups that shared a resource still do', () => {
+    const resource = resourceOf({ 'service.name': 'x' })
+    const group = { resource, scope: { name: '', version: '' }, records: [newLogRecord({ timeNs: BigInt(NOW) * 1_000_000n })] }
+    const [first, second] = consume({ groups: [group, { ...group, records: [] }], client: { address: '10.244.1.11:4' } }).groups
+    expect(first?.resource.attributes.get('k8s.pod.uid')).toBe(POD.uid)
+    expect(first?.resource.attributes.get('service.name')).toBe('x')
+    expect(second?.resource).toBe(first?.resource)
+    expect(resource.attributes.size).toBe(1)
   })
 })

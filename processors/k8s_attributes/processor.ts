@@ -5,7 +5,10 @@ import type { Signal } from '../../component/signal.ts'
 import type { Counter } from '../../component/telemetry.ts'
 import type { AccessLogs, StreamOrigin } from '../../model/access_logs.ts'
 import type { Resource } from '../../model/attributes.ts'
-import type { Metrics } from '../../model/metrics.ts'
+import type { Client } from '../../model/client.ts'
+import type { LogRecords } from '../../model/log_records.ts'
+import type { Logs } from '../../model/logs.ts'
+import type { Metrics, SeriesMetrics } from '../../model/metrics.ts'
 import { proxyResource } from '../../model/proxy_resource.ts'
 import type { Traces } from '../../model/traces.ts'
 import { connectionAddress } from './association.ts'
@@ -18,20 +21,29 @@ const CONNECTIONS_MAX = 4096
 
 /**
  * Puts on every batch of access logs the resource that its stream is about: what its proxy says of itself, completed
- * with what is known of its pod. Synchronous; nothing is made per batch as long as nothing changes.
+ * with what is known of its pod. Synchronous; nothing is made per batch as long as nothing changes. Log records are
+ * completed as metrics and spans are.
  */
-export class AccessLogAttributes implements Consumer<AccessLogs> {
+export class LogAttributes implements Consumer<Logs> {
   readonly mutatesData = true
-  readonly #next: Consumer<AccessLogs>
+  readonly #next: Consumer<Logs>
   readonly #enricher: Enricher
+  readonly #clock: Settings['clock']
+  readonly #records: KnownResources
   readonly #known = new WeakMap<StreamOrigin, { readonly given: Resource | undefined; readonly enrichment: Enrichment }>()
 
-  constructor(settings: Settings, config: K8sAttributesConfig, next: Consumer<AccessLogs>) {
+  constructor(settings: Settings, config: K8sAttributesConfig, next: Consumer<Logs>) {
     this.#next = next
+    this.#clock = settings.clock
     this.#enricher = enricherFor(settings, config, 'logs')
+    this.#records = new KnownResources(this.#enricher)
   }
 
-  consume(logs: AccessLogs): void | Promise<void> {
+  consume(logs: Logs): void | Promise<void> {
+    return this.#next.consume('groups' in logs ? this.#withRecords(logs) : this.#withOrigin(logs))
+  }
+
+  #withOrigin(logs: AccessLogs): AccessLogs {
     const { origin, resource: given } = logs
     let known = this.#known.get(origin)
     if (known === undefined || known.given !== given) {
@@ -41,11 +53,21 @@ export class AccessLogAttributes implements Consumer<AccessLogs> {
     const { enrichment } = known
     logs.resource = this.#enricher.resourceAt(enrichment, logs.receivedMs)
     enrichment.counter.add(1)
-    return this.#next.consume(logs)
+    return logs
+  }
+
+  #withRecords(logs: LogRecords): LogRecords {
+    const nowMs = this.#clock.now()
+    return this.#records.complete(logs, ({ records: [first] }) => timeMs(first?.timeNs || first?.observedNs, nowMs))
   }
 }
 
-/** The resources of metrics and traces, by their identity and the address that they came from. */
+/** Milliseconds of a time in nanoseconds; `otherwise` when it is unknown. */
+function timeMs(ns: bigint | undefined, otherwise: number): number {
+  return ns === undefined || ns === 0n ? otherwise : Number(ns / 1_000_000n)
+}
+
+/** The resources of metrics, spans and log records, by their identity and the address that they came from. */
 class KnownResources {
   readonly #enricher: Enricher
   readonly #known = new WeakMap<Resource, Map<string, Enrichment>>()
@@ -68,6 +90,26 @@ class KnownResources {
     }
     return enrichment
   }
+
+  /**
+   * The batch with the resources of its groups completed. It is left as it is; a new one shares everything but the resources,
+   * and is only made when there is something to say.
+   */
+  complete<Batch extends { readonly groups: readonly { readonly resource: Resource }[]; readonly client?: Client }>(
+    batch: Batch,
+    timeOf: (group: Batch['groups'][number]) => number,
+  ): Batch {
+    const connection = batch.client === undefined ? '' : connectionAddress(batch.client.address)
+    const completed = new Map<Resource, Resource>()
+    for (const group of batch.groups) {
+      if (completed.has(group.resource)) continue
+      const enrichment = this.of(group.resource, connection)
+      completed.set(group.resource, this.#enricher.resourceAt(enrichment, timeOf(group)))
+      enrichment.counter.add(1)
+    }
+    if ([...completed].every(([given, resource]) => given === resource)) return batch
+    return { ...batch, groups: batch.groups.map((group) => ({ ...group, resource: completed.get(group.resource) as Resource })) }
+  }
 }
 
 /** Completes the resources of metrics. The batch is left as it is; a new one shares everything but the resources. */
@@ -76,15 +118,23 @@ export class MetricAttributes implements Consumer<Metrics> {
   readonly #next: Consumer<Metrics>
   readonly #enricher: Enricher
   readonly #known: KnownResources
+  readonly #clock: Settings['clock']
 
   constructor(settings: Settings, config: K8sAttributesConfig, next: Consumer<Metrics>) {
     this.#next = next
+    this.#clock = settings.clock
     this.#enricher = enricherFor(settings, config, 'metrics')
     this.#known = new KnownResources(this.#enricher)
   }
 
   consume(metrics: Metrics): void | Promise<void> {
-    const connection = metrics.peer === undefined ? '' : connectionAddress(metrics.peer)
+    if (!('groups' in metrics)) return this.#next.consume(this.#withSeries(metrics))
+    const nowMs = this.#clock.now()
+    return this.#next.consume(this.#known.complete(metrics, ({ metrics: [first] }) => timeMs(first?.points[0]?.timeNs, nowMs)))
+  }
+
+  #withSeries(metrics: SeriesMetrics): SeriesMetrics {
+    const connection = metrics.client === undefined ? '' : connectionAddress(metrics.client.address)
     const counted = new Set<Enrichment>()
     const families = metrics.families.map((points) => {
       const enrichment = this.#known.of(points.resource, connection)
@@ -93,32 +143,26 @@ export class MetricAttributes implements Consumer<Metrics> {
       counted.add(enrichment)
       return resource === points.resource ? points : { ...points, resource }
     })
-    return this.#next.consume({ ...metrics, families })
+    return { ...metrics, families }
   }
 }
 
-/** Completes the resource of spans. The batch is left as it is; a new one shares everything but the resource. */
+/** Completes the resources of spans. The batch is left as it is; a new one shares everything but the resources. */
 export class SpanAttributes implements Consumer<Traces> {
   readonly mutatesData = false
   readonly #next: Consumer<Traces>
-  readonly #enricher: Enricher
   readonly #known: KnownResources
   readonly #clock: Settings['clock']
 
   constructor(settings: Settings, config: K8sAttributesConfig, next: Consumer<Traces>) {
     this.#next = next
     this.#clock = settings.clock
-    this.#enricher = enricherFor(settings, config, 'traces')
-    this.#known = new KnownResources(this.#enricher)
+    this.#known = new KnownResources(enricherFor(settings, config, 'traces'))
   }
 
   consume(traces: Traces): void | Promise<void> {
-    const enrichment = this.#known.of(traces.resource, traces.peer === undefined ? '' : connectionAddress(traces.peer))
-    const endNs = traces.spans[0]?.endTimeNs ?? 0n
-    const timeMs = endNs > 0n ? Number(endNs / 1_000_000n) : this.#clock.now()
-    const resource = this.#enricher.resourceAt(enrichment, timeMs)
-    enrichment.counter.add(1)
-    return this.#next.consume(resource === traces.resource ? traces : { ...traces, resource })
+    const nowMs = this.#clock.now()
+    return this.#next.consume(this.#known.complete(traces, ({ spans: [first] }) => timeMs(first?.endTimeNs, nowMs)))
   }
 }
 

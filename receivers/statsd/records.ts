@@ -1,7 +1,7 @@
 import type { Consumer } from '../../component/consumer.ts'
 import type { Counter } from '../../component/telemetry.ts'
 import { AttributeSet, type AttributeValue } from '../../model/attributes.ts'
-import type { LogRecord, LogRecords } from '../../model/log_records.ts'
+import { type LogRecord, type LogRecords, newLogRecord } from '../../model/log_records.ts'
 import type { RecordLine } from './messages.ts'
 import { parseEvent, type StatsdEvent } from './parse/event.ts'
 import { parseServiceCheck, type ServiceCheck } from './parse/service_check.ts'
@@ -54,7 +54,7 @@ export class Records {
 
   #hand(next: Consumer<LogRecords>, lines: readonly RecordLine[], { sent, refused }: { readonly sent: Counter; readonly refused: Counter }): void {
     const records = lines.flatMap(recordOf)
-    const handed = (async () => next.consume({ resource: { attributes: AttributeSet.empty }, scope: { name: '', version: '' }, records }))().then(
+    const handed = (async () => next.consume({ groups: [{ resource: { attributes: AttributeSet.empty }, scope: { name: '', version: '' }, records }] }))().then(
       () => sent.add(records.length),
       () => refused.add(records.length),
     )
@@ -73,10 +73,10 @@ export function recordOf({ kind, line, sender, receivedMs }: RecordLine): LogRec
 }
 
 function eventRecord(event: StatsdEvent, sender: string, receivedMs: number): LogRecord {
-  return {
+  return newLogRecord({
     ...EVENT_SEVERITY[event.alert],
-    timeMs: event.timestampS > 0 ? event.timestampS * 1000 : receivedMs,
-    observedMs: receivedMs,
+    timeNs: nanos(event.timestampS > 0 ? event.timestampS * 1000 : receivedMs),
+    observedNs: nanos(receivedMs),
     eventName: 'dogstatsd.event',
     body: event.text,
     attributes: attributesOf(event, sender, [
@@ -86,21 +86,25 @@ function eventRecord(event: StatsdEvent, sender: string, receivedMs: number): Lo
       ['aggregation_key', event.aggregationKey],
       ['source_type_name', event.source],
     ]),
-  }
+  })
 }
 
 function checkRecord(check: ServiceCheck, sender: string, receivedMs: number): LogRecord {
-  return {
+  return newLogRecord({
     ...CHECK_SEVERITY[check.status],
-    timeMs: check.timestampS > 0 ? check.timestampS * 1000 : receivedMs,
-    observedMs: receivedMs,
+    timeNs: nanos(check.timestampS > 0 ? check.timestampS * 1000 : receivedMs),
+    observedNs: nanos(receivedMs),
     eventName: 'dogstatsd.service_check',
     body: check.message,
     attributes: attributesOf(check, sender, [
       ['check', check.name],
       ['status', check.status],
     ]),
-  }
+  })
+}
+
+function nanos(ms: number): bigint {
+  return BigInt(Math.round(ms)) * 1_000_000n
 }
 
 /** The fields that are given, the host, the sender, and the tags under their own names; of two with one name the first stays. */

@@ -55,8 +55,11 @@ test('what the Collector documents for a span of telemetrygen is added', () => {
   const next = new CollectingConsumer<Traces>()
   const settings = settingsWith(new FakeIdentityIndex().add(pod))
   const resource = resourceOf({ 'k8s.container.name': 'telemetrygen' })
-  void new SpanAttributes(settings, config, next).consume({ resource, scope: { name: '', version: '' }, spans: [], peer: '10.244.0.11:50412' })
-  expect(recordOf(next.batches[0]?.resource.attributes ?? resourceOf().attributes)).toEqual({
+  void new SpanAttributes(settings, config, next).consume({
+    groups: [{ resource, scope: { name: '', version: '' }, spans: [] }],
+    client: { address: '10.244.0.11:50412' },
+  })
+  expect(recordOf(next.batches[0]?.groups[0]?.resource.attributes ?? resourceOf().attributes)).toEqual({
     'k8s.container.name': 'telemetrygen',
     'k8s.pod.name': 'telemetrygen-pod',
     'k8s.pod.uid': '038e2267-b473-489b-b48c-46bafdb852eb',

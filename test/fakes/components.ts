@@ -10,7 +10,7 @@ import type { Telemetry } from '../../component/telemetry.ts'
 import { ByteInterner } from '../../lib/intern.ts'
 import { AccessLogs } from '../../model/access_logs.ts'
 import { AttributeSet } from '../../model/attributes.ts'
-import type { Metrics } from '../../model/metrics.ts'
+import type { SeriesMetrics } from '../../model/metrics.ts'
 import { seriesLayout } from '../../model/series/layout.ts'
 import { Control, SeriesShard, type ShardBuffers } from '../../model/series/shard.ts'
 import { fakeNumber, fakeNumbered, fakeOther } from './sharing.ts'
@@ -201,10 +201,10 @@ class FakeCountIngest implements Consumer<AccessLogs> {
 
 class FakeCountMain implements MainComponent {
   readonly #shards: ShardBuffers[] = []
-  readonly #next: Consumer<Metrics>
+  readonly #next: Consumer<SeriesMetrics>
   #gone = 0
 
-  constructor(next: Consumer<Metrics>) {
+  constructor(next: Consumer<SeriesMetrics>) {
     this.#next = next
   }
 
@@ -268,7 +268,7 @@ export const fakeCountedLines = defineReceiver({
   description: 'Counts access logs that come as JSON lines.',
   stability: { metrics: 'development' },
   runs: 'main',
-  create: (_settings, _config, { metrics }) => new FakeCountMain(metrics as Consumer<Metrics>),
+  create: (_settings, _config, { metrics }) => new FakeCountMain(metrics as Consumer<SeriesMetrics>),
   ingest: (settings, config, link) => new FakeLines(settings, config, { logs: new FakeCountIngest(link) }),
 })
 
@@ -283,7 +283,7 @@ class FakeCollect implements Component {
 
   constructor(settings: Settings) {
     collected.set(settings.id.text, this)
-    this.consumers = { metrics: { consume: (metrics) => this.#take(metrics) } }
+    this.consumers = { metrics: { consume: (metrics) => this.#take(metrics as SeriesMetrics) } }
   }
 
   start(host: Host): void {
@@ -301,7 +301,7 @@ class FakeCollect implements Component {
     return this.totals
   }
 
-  #take(metrics: Metrics): void {
+  #take(metrics: SeriesMetrics): void {
     this.totals = Object.fromEntries(metrics.families.flatMap(({ series, values }) => series.map((attributes, i) => [attributes.get('key'), values[i]])))
   }
 }

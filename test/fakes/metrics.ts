@@ -1,5 +1,5 @@
 import { AttributeSet, type AttributeValue } from '../../model/attributes.ts'
-import { type Exemplar, type FamilyPoints, type MetricFamily, type Metrics, valuesPerPoint } from '../../model/metrics.ts'
+import { type Exemplar, type FamilyPoints, type MetricFamily, type SeriesMetrics, valuesPerPoint } from '../../model/metrics.ts'
 
 /** A family with every field that a test does not care about filled in: a cumulative counter without unit. */
 export function metricFamily(name: string, fields: Partial<MetricFamily> = {}): MetricFamily {
@@ -45,6 +45,6 @@ export function familyPoints(family: MetricFamily, points: readonly TestPoint[],
 }
 
 /** A batch of families. */
-export function metricsOf(...families: readonly FamilyPoints[]): Metrics {
+export function metricsOf(...families: readonly FamilyPoints[]): SeriesMetrics {
   return { timeMs: families[0]?.updatedMs[0] ?? Date.UTC(2026, 0, 1), families }
 }

@@ -6,7 +6,7 @@ import type { Pod } from '../../model/identity/objects.ts'
 import { SharedIdentityIndex } from '../../model/identity/shared_index.ts'
 import { IdentityStore } from '../../model/identity/store.ts'
 import { needsOf } from '../../processors/k8s_attributes/needs.ts'
-import { AccessLogAttributes } from '../../processors/k8s_attributes/processor.ts'
+import { LogAttributes } from '../../processors/k8s_attributes/processor.ts'
 import { configOf, containerOf, type GivenConfig, namespaceOf, nodeOf, podOf, recordOf } from '../../processors/k8s_attributes/testing.ts'
 import { CollectingConsumer } from '../fakes/consumers.ts'
 import { type FakeSettings, fakeSettings } from '../fakes/settings.ts'
@@ -27,7 +27,7 @@ class Harness {
   readonly store: IdentityStore
   readonly settings: FakeSettings
   readonly #index = new SharedIdentityIndex()
-  readonly #processor: AccessLogAttributes
+  readonly #processor: LogAttributes
   readonly #logs = new AccessLogs(new ByteInterner())
   #nowMs = START
 
@@ -37,7 +37,7 @@ class Harness {
     this.store = new IdentityStore({ lookups, memoryMibMax: 16, rememberGoneMs: 60_000, clockSkewMs: 1000, isClusterWide: true })
     this.#index.attach(this.store.handles)
     this.settings = { ...fakeSettings('processor', 'k8s_attributes'), shared: () => this.#index }
-    this.#processor = new AccessLogAttributes(this.settings, config, new CollectingConsumer())
+    this.#processor = new LogAttributes(this.settings, config, new CollectingConsumer())
   }
 
   put(...pods: readonly Pod[]): void {
