@@ -16,7 +16,7 @@ import type { RecordLine, ToIngest, ToMain, WorkerReport } from './messages.ts'
 import type { Mapping } from './naming/mapping.ts'
 import { checkMapping } from './naming/mapping_check.ts'
 import { loadMapping } from './naming/mapping_source.ts'
-import { AddressSenders, PodSenders, type Senders } from './senders.ts'
+import { AddressSenders, ContainerSenders, PodSenders, type Senders } from './senders.ts'
 import { namingOf } from './series_naming.ts'
 import { type IngestInstruments, ingestInstruments } from './telemetry.ts'
 
@@ -141,6 +141,11 @@ export class StatsdIngest implements Component, IngestHalf<ToIngest> {
   }
 
   #senders(): Senders | undefined {
+    const known = this.#knownSenders()
+    return this.#config.dialect === 'statsd_exporter' ? new ContainerSenders(known) : known
+  }
+
+  #knownSenders(): Senders | undefined {
     const { sender } = this.#config
     if (sender === 'ip') return new AddressSenders()
     const index = sender === 'kubernetes' ? identityOf(this.#settings) : undefined

@@ -11,7 +11,7 @@ import { Ledger } from './ledger.ts'
 import { EnvoyNaming } from './naming/envoy_naming.ts'
 import { PlainNaming } from './naming/plain_naming.ts'
 import { type Dialect, SampleType } from './sample.ts'
-import { AddressSenders } from './senders.ts'
+import { AddressSenders, ContainerSenders } from './senders.ts'
 import { ingestInstruments } from './telemetry.ts'
 
 class Setup {
@@ -84,6 +84,18 @@ test('the same bytes in a name and behind it do not mean the same', async () => 
   expect(series).toContain('a{k=v} 1')
   expect(series).toContain('a{} 1')
   expect(series).toHaveLength(4)
+})
+
+test('to the statsd_exporter a container id is a tag of the series', async () => {
+  const setup = new Setup({ dialect: 'statsd_exporter', senders: new ContainerSenders(undefined) })
+  setup.packet('a:1|c|#x:1|c:ci-one\na:2|c|#x:1|c:two\na:4|c|#x:1\na:8|c|#x:1|c:ci-one\na:16|c|c:one|#container_id:tag\na:32|c|#container_id:tag|c:one')
+  expect(await setup.series()).toEqual([
+    'a{container_id=ci-one,x=1} 9',
+    'a{container_id=one} 32',
+    'a{container_id=tag} 16',
+    'a{container_id=two,x=1} 2',
+    'a{x=1} 4',
+  ])
 })
 
 test('every type does what it is for', async () => {

@@ -40,6 +40,9 @@ export interface Sample {
   readonly containerStart: number
   readonly containerEnd: number
   readonly isInode: boolean
+  /** `c:` as it stands, prefixes and all; means something only when `containerEnd` is above 0. */
+  readonly containerTextStart: number
+  readonly containerTextEnd: number
   /** `e:` as it stands. */
   readonly externalStart: number
   readonly externalEnd: number

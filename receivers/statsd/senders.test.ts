@@ -4,7 +4,7 @@ import { FakeIdentityIndex } from '../../test/fakes/identity.ts'
 import { podOf, uuidOf } from '../../test/fakes/identity_objects.ts'
 import { LineParser } from './parse/line_parser.ts'
 import type { SampleSink } from './sample.ts'
-import { AddressSenders, isInternalTag, PodSenders, type Senders } from './senders.ts'
+import { AddressSenders, ContainerSenders, isInternalTag, PodSenders, type Senders } from './senders.ts'
 
 const CONTAINER = 'c'.repeat(64)
 const pod = podOf({ uid: uuidOf(7), ips: ['10.0.0.7'], containers: [{ name: 'main', id: CONTAINER, image: '' }] })
@@ -74,4 +74,19 @@ test('addresses are labels', () => {
 
 test('tags for the receiver are told from labels', () => {
   expect(['dd.internal.entity_id', 'dd.internal.card', 'dd.internals', 'host'].map(isInternalTag)).toEqual([true, true, false, false])
+})
+
+test('a container id of its own makes another number, with the labels of the others', () => {
+  const bytes = Buffer.from('a:1|c|#x:y|c:ci-one\na:1|c|#x:y|c:two\na:1|c|#x:y\na:1|c|#x:y|c:ci-one')
+  for (const others of [undefined, new AddressSenders()]) {
+    const senders = new ContainerSenders(others)
+    const ids: number[] = []
+    const sink: SampleSink = { sample: (sample) => ids.push(senders.of(sample, '10.0.0.1')), event() {}, serviceCheck() {}, rejected() {}, accepted() {} }
+    new LineParser('statsd_exporter').parsePacket(bytes, 0, bytes.length, sink)
+    expect(new Set(ids).size).toBe(3)
+    expect(ids[3]).toBe(ids[0])
+    expect(ids.map((id) => senders.labels(id))).toEqual(ids.map(() => (others === undefined ? [] : [['client.address', '10.0.0.1']])))
+    senders.renew()
+    expect(senders.labels(ids[0] as number)).toEqual([])
+  }
 })

@@ -2,6 +2,7 @@ import type { Clock } from '../../component/component.ts'
 import { ByteInterner } from '../../lib/intern.ts'
 import type { IdentityIndex } from '../../model/identity/index.ts'
 import type { Pod } from '../../model/identity/objects.ts'
+import { tagsBeforeContainer } from './parse/raw_series.ts'
 import type { Sample } from './sample.ts'
 
 /** Key and value. */
@@ -84,6 +85,47 @@ export class AddressSenders implements Senders {
     this.#ids.clear()
     this.#lastAddress = ''
     this.#lastId = NO_LABELS
+  }
+}
+
+/**
+ * Tells samples with different container ids apart, besides what else is known of their senders: for a dialect in which the id is
+ * a label of the series, which `rawSeries` gives it. Makes a string for every line with an id.
+ */
+export class ContainerSenders implements Senders {
+  readonly #others: Senders | undefined
+  /** By the other number, the place among the tags and the text. */
+  readonly #ids = new Map<string, number>()
+  /** What the others have for a number of ours. */
+  #otherIds: number[] = [NO_LABELS]
+
+  constructor(others: Senders | undefined) {
+    this.#others = others
+  }
+
+  of(sample: Sample, address: string): number {
+    const other = this.#others === undefined ? NO_LABELS : this.#others.of(sample, address)
+    const { bytes, containerEnd, containerTextStart, containerTextEnd } = sample
+    if (containerEnd === 0 && other === NO_LABELS) return NO_LABELS
+    const key =
+      containerEnd === 0 ? `${other}` : `${other} ${tagsBeforeContainer(sample)} ${decoder.decode(bytes.subarray(containerTextStart, containerTextEnd))}`
+    let id = this.#ids.get(key)
+    if (id === undefined) {
+      id = this.#otherIds.length
+      this.#otherIds.push(other)
+      this.#ids.set(key, id)
+    }
+    return id
+  }
+
+  labels(id: number): readonly SenderLabel[] {
+    return this.#others?.labels(this.#otherIds[id] ?? NO_LABELS) ?? []
+  }
+
+  renew(): void {
+    this.#others?.renew()
+    this.#ids.clear()
+    this.#otherIds = [NO_LABELS]
   }
 }
 

@@ -246,8 +246,8 @@ function ourPlain(sample: Sample, dialect: Dialect): Plain {
     name,
     kind,
     value: sample.type === SampleType.set ? text(sample.valueStart, sample.valueEnd) : valueText(kind, sample.value, sample.weight, sample.isDelta),
-    tags: tags.map(([key, value]) => [key, value ?? '']),
-    container: (sample.isInode ? 'in-' : '') + text(sample.containerStart, sample.containerEnd),
+    tags: tags.filter(([key]) => !CONTAINER_KEYS.has(key)).map(([key, value]) => [key, value ?? '']),
+    container: tags.find(([key]) => CONTAINER_KEYS.has(key))?.[1] ?? (sample.isInode ? 'in-' : '') + text(sample.containerStart, sample.containerEnd),
     more: [
       sample.timestampS === 0 ? '' : `at ${sample.timestampS}`,
       external === '' ? '' : `e:${external}`,

@@ -67,7 +67,7 @@ export const DIFFERENCES: readonly Difference[] = [
   { dialects: ['telegraf'], lines: ['♬†øU†øU¥ºuT0♪:666|g|#intitulé:T0µ'], reason: 'Telegraf cuts a character of several bytes at the end of the tags.' },
   { dialects: ['telegraf'], lines: ['foo:1|c:200|ms'], reason: 'Telegraf takes the second sample for a container id and loses it.' },
   {
-    dialects: ['statsd_exporter', 'telegraf'],
+    dialects: ['telegraf'],
     lines: ['foo:1|c|#a:b|c:cid-abc123'],
     reason: 'A container id is the id, without the prefix of the form it came in.',
   },

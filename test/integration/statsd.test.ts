@@ -192,10 +192,10 @@ describe('a mapping', () => {
     })
   })
 
-  test('with problems ends the start and says where', async () => {
+  test('with problems makes problems of the config', async () => {
     const file = join(folder, 'bad.yaml')
     writeFileSync(file, 'mappings:\n- match: a.*\n')
-    await expect(started({ receiver: { mapping_file: file } })).rejects.toThrow(/receivers\.statsd: mapping_file has problems\n.*bad\.yaml:2/)
+    await expect(started({ receiver: { mapping_file: file } })).rejects.toThrow(/receivers\.statsd\.mapping_file\.mappings\[0\]/)
   })
 
   test('may stand in the config, and its problems are the config’s', async () => {

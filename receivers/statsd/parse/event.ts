@@ -102,7 +102,17 @@ export class EventFields {
   tags: EventTags = []
   readonly #bytes: Uint8Array
   readonly #texts = new Map<string, string>()
-  readonly #slots = { containerStart: 0, containerEnd: 0, isInode: false, externalStart: 0, externalEnd: 0, cardinalityStart: 0, cardinalityEnd: 0 }
+  readonly #slots = {
+    containerStart: 0,
+    containerEnd: 0,
+    isInode: false,
+    containerTextStart: 0,
+    containerTextEnd: 0,
+    externalStart: 0,
+    externalEnd: 0,
+    cardinalityStart: 0,
+    cardinalityEnd: 0,
+  }
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes

@@ -6,6 +6,8 @@ export interface OriginSlots {
   containerStart: number
   containerEnd: number
   isInode: boolean
+  containerTextStart: number
+  containerTextEnd: number
   externalStart: number
   externalEnd: number
   cardinalityStart: number
@@ -18,6 +20,8 @@ export interface OriginSlots {
  */
 export function readOrigin(bytes: Uint8Array, start: number, end: number, slots: OriginSlots): boolean {
   if (startsWith(bytes, start, end, 'c:')) {
+    slots.containerTextStart = start + 2
+    slots.containerTextEnd = end
     readContainer(bytes, start + 2, end, slots)
   } else if (startsWith(bytes, start, end, 'e:')) {
     slots.externalStart = start + 2

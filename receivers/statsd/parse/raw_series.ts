@@ -2,9 +2,11 @@ import type { RawSeries } from '../naming/naming.ts'
 import type { Dialect, Sample } from '../sample.ts'
 import { textOf } from './event.ts'
 
+const CONTAINER_LABEL = 'container_id'
+
 /**
  * Name and tags of a sample as text, for `Naming.resolve`; needed on first sight of a series only. What is not UTF-8 becomes
- * U+FFFD. The `etsy` dialect cleans names and tags as etsy's server does, which may leave nothing of a name.
+ * U+FFFD. To the statsd_exporter a container id is a tag like any other, `container_id`, with the prefix it came with. The `etsy` dialect cleans names and tags as etsy's server does, which may leave nothing of a name.
  */
 export function rawSeries(sample: Sample, dialect: Dialect): RawSeries {
   const { bytes, tagStart, tagKeyEnd, tagEnd } = sample
@@ -16,7 +18,19 @@ export function rawSeries(sample: Sample, dialect: Dialect): RawSeries {
     const key = clean(textOf(bytes, tagStart[i] as number, keyEnd))
     tags.push([key, keyEnd === end ? undefined : clean(textOf(bytes, keyEnd + 1, end))])
   }
+  if (dialect === 'statsd_exporter' && sample.containerEnd > 0) tags.splice(tagsBeforeContainer(sample), 0, containerTag(sample))
   return { name: clean(nameOf(sample)), type: sample.type, tags }
+}
+
+/** How many tags stand before the container id: of two with one key the later counts. */
+export function tagsBeforeContainer({ tags, tagStart, containerTextStart }: Sample): number {
+  let before = 0
+  while (before < tags && (tagStart[before] as number) < containerTextStart) before++
+  return before
+}
+
+function containerTag({ bytes, containerTextStart, containerTextEnd }: Sample): [string, string] {
+  return [CONTAINER_LABEL, textOf(bytes, containerTextStart, containerTextEnd)]
 }
 
 function nameOf(sample: Sample): string {

@@ -26,6 +26,8 @@ export class SampleSlots implements Sample {
   containerStart = 0
   containerEnd = 0
   isInode = false
+  containerTextStart = 0
+  containerTextEnd = 0
   externalStart = 0
   externalEnd = 0
   cardinalityStart = 0
