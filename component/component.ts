@@ -78,10 +78,11 @@ export interface Settings {
   /** The id of the pipeline (`logs/mesh`) a processor stands in; undefined for components shared by pipelines. */
   readonly pipeline?: string
   /**
-   * What the extension of a type shares with the components of this thread (`SharingComponent.shared`); undefined when
-   * the config has no such extension. Only for types that the component's factory names in `uses`.
+   * What an extension shares with the components of this thread (`SharingComponent.shared`), by `ExtensionUse.extension`: its
+   * type, or its id as the config names it. Undefined when the config has no such extension, or it has no half in this
+   * thread. Only for those that the component's factory names in `uses`.
    */
-  readonly shared: (extensionType: string) => unknown
+  readonly shared: (extension: string) => unknown
 }
 
 /** Structured logging; messages are constant lower-case phrases, everything variable is a field beside them. */

@@ -20,13 +20,32 @@ export interface ListenAddress {
 
 /** What a component wants of an extension that it shares with others (`Settings.shared`). */
 export interface ExtensionUse {
-  /** The extension's type, such as `k8s_metadata`. */
+  /** The extension's type, such as `k8s_metadata`; with `named` its id as the user wrote it, such as `file_storage/queue`. */
   readonly extension: string
-  /** What exactly is wanted, in the extension's terms; plain data. The extension gets the wants of all its users. */
+  /**
+   * What exactly is wanted, in the extension's terms; plain data, `{}` for nothing in particular. The extension gets the wants of
+   * all its users, and is made anew, with all of them, when these change.
+   */
   readonly needs: unknown
-  /** True: only if the config has the extension anyway. False: it is created with its defaults if nobody configured it. */
+  /**
+   * True: only if the config has the extension anyway. False: it is created with its defaults if nobody configured it. Without
+   * meaning with `named`: what a config names must be there.
+   */
   readonly isOptional: boolean
+  /** Set when a setting names the extension by its id, as in the Collector: it must be defined and in `service.extensions`, where several of a type may be. */
+  readonly named?: NamedExtension
 }
+
+/** How a setting names an extension: `storage: file_storage/queue`. */
+export interface NamedExtension {
+  /** What it must be at that place; an extension says in `provides` what it can be. */
+  readonly as: ExtensionRole
+  /** Where in the component's config the id stands. */
+  readonly path: readonly (string | number)[]
+}
+
+/** What an extension can be for a component that names it by its id. */
+export type ExtensionRole = 'storage' | 'server_authenticator' | 'client_authenticator'
 
 /** What one component wants of an extension. */
 export interface NamedUse {
@@ -50,7 +69,7 @@ interface FactoryBase<C> {
   readonly description: string
   readonly config: ConfigSchema<C>
   readonly listens?: (config: C) => readonly ListenAddress[]
-  /** The extensions that a component of this config shares with others; receivers and processors only. */
+  /** The extensions that a component of this config shares with others. Extensions themselves share none. */
   readonly uses?: (config: C) => readonly ExtensionUse[]
 }
 
@@ -71,19 +90,42 @@ export interface ReceiverFactory<C = any> extends FactoryBase<C> {
   readonly ingest?: (settings: Settings, config: C, link: IngestLink<any>) => Component & Partial<IngestHalf<any>>
 }
 
-type CreateProcessor<C, S extends Signal> = (settings: Settings, config: C, next: Consumer<SignalData[S]>) => Component & Consumer<SignalData[S]>
+type CreateProcessor<C, S extends Signal> = (
+  settings: Settings,
+  config: C,
+  next: Consumer<SignalData[S]>,
+) => Component & Consumer<SignalData[S]> & Partial<MainHalf<any>>
+
+type CreateProcessorIngest<C, S extends Signal> = (
+  settings: Settings,
+  config: C,
+  link: IngestLink<any>,
+) => Component & Consumer<SignalData[S]> & Partial<IngestHalf<any>>
 
 /**
  * A processor. Every pipeline that names it has an instance of its own. `runs: 'ingest'` says that replicas need no
- * knowledge of each other; a processor that must see all data of a series runs on `main`.
+ * knowledge of each other; a processor that must see all data of a series, or needs log records, runs on `main`.
+ *
+ * One with two halves takes the data of ingest workers to the main thread: what follows it in a pipeline is there. `ingest`
+ * makes the half in every worker, which consumes and reaches the other by the link; `create` makes the main half, which
+ * hands on what it receives, and consumes what enters the same pipeline on the main thread. Its `shutdown` resolves when
+ * `next` has taken all that it had received.
  */
 export interface ProcessorFactory<C = any> extends FactoryBase<C> {
   readonly kind: 'processor'
   readonly stability: { readonly [S in Signal]?: Stability }
   readonly runs: 'ingest' | 'main'
   readonly create: { readonly [S in Signal]?: CreateProcessor<C, S> }
+  /** Only with `runs: 'main'`. */
+  readonly ingest?: { readonly [S in Signal]?: CreateProcessorIngest<C, S> }
   /** What this processor adds to access logs and other components may need, such as `mesh`. */
   readonly provides?: string
+  /**
+   * What becomes of logs. Those with `access_logs_into_records` hand on log records only; the graph inserts the one of them
+   * that has two halves where a pipeline needs it and names none. Those with `records_into_access_logs` may hand on access
+   * logs on the main thread, too.
+   */
+  readonly turns?: 'access_logs_into_records' | 'records_into_access_logs'
 }
 
 /** The main half of a connector, exporter or receiver: a component that may also receive from its ingest halves and be flushed. */
@@ -94,8 +136,9 @@ export interface MainComponent extends Component, Partial<MainHalf<any>> {
 
 /**
  * A connector: an exporter for pipelines of signal `from` and a receiver for pipelines of signal `to`.
- * With an `ingest` half the data of ingest pipelines is consumed in the workers and reaches the main half by the link;
- * the main half produces the outgoing data. Without one, `main` must consume by itself.
+ * With an `ingest` half the data is consumed by it, in the workers and, for pipelines of the main thread, in one more half
+ * there, and reaches the main half by the link; the main half produces the outgoing data. An ingest half for logs counts
+ * access logs: log records, which may come on the main thread, are not its own. Without one, `main` must consume by itself.
  */
 export interface ConnectorFactory<C = any> extends FactoryBase<C> {
   readonly kind: 'connector'
@@ -104,7 +147,7 @@ export interface ConnectorFactory<C = any> extends FactoryBase<C> {
   readonly stability: Stability
   /** What must stand before it in a pipeline (see `ProcessorFactory.provides`). */
   readonly needs?: string
-  readonly ingest?: (settings: Settings, config: C, link: IngestLink<any>) => Component & Consumer<any>
+  readonly ingest?: (settings: Settings, config: C, link: IngestLink<any>) => Component & Consumer<any> & Partial<IngestHalf<any>>
   readonly main: (settings: Settings, config: C, next: Consumer<any>) => MainComponent & Partial<Consumer<any>>
 }
 
@@ -115,12 +158,14 @@ export interface ExporterMain extends MainComponent {
 
 /**
  * An exporter. One instance per id serves all pipelines that name it. Data of pipelines that run in ingest workers is
- * consumed by its ingest half for that signal, in the worker.
+ * consumed by its ingest half for that signal, in the worker; `main` never gets access logs, but records made of them.
  */
 export interface ExporterFactory<C = any> extends FactoryBase<C> {
   readonly kind: 'exporter'
   readonly stability: { readonly [S in Signal]?: Stability }
-  readonly ingest?: { readonly [S in Signal]?: (settings: Settings, config: C, link: IngestLink<any>) => Component & Consumer<SignalData[S]> }
+  readonly ingest?: {
+    readonly [S in Signal]?: (settings: Settings, config: C, link: IngestLink<any>) => Component & Consumer<SignalData[S]> & Partial<IngestHalf<any>>
+  }
   readonly main: (settings: Settings, config: C) => ExporterMain
 }
 
@@ -156,7 +201,7 @@ export interface SharingComponent extends Component {
  *
  * `uses` are the `ExtensionUse.needs` of all components that use it, without repetitions. With an `ingest` half it also
  * lives in every ingest worker, where it is created before and stopped after everything else; both halves may share
- * an object with the components of their thread. There is at most one extension of a type that others use.
+ * an object with the components of their thread. There is at most one extension of a type that others use by its type.
  *
  * A reload that changes the config or the uses makes a new extension, and anew everything that uses it. The old one lives
  * until the change is complete, so one that listens on a port must open it with `reusePort: host.sharesPorts`.
@@ -166,6 +211,8 @@ export interface ExtensionFactory<C = any> extends FactoryBase<C> {
   readonly stability: Stability
   readonly create: (settings: Settings, config: C, view: ProcessView, uses: readonly unknown[]) => SharingComponent & Partial<MainHalf<any>>
   readonly ingest?: (settings: Settings, config: C, link: IngestLink<any>) => SharingComponent & Partial<IngestHalf<any>>
+  /** What it can be for components that name it by its id. */
+  readonly provides?: readonly ExtensionRole[]
   /** Finds what is wrong with the uses taken together; part of checking a config. Pure, and never throws. */
   readonly checkUses?: (config: C, uses: readonly NamedUse[]) => readonly UseProblem[]
 }

@@ -4,7 +4,10 @@
  * halves live on the main thread and a message is a function call.
  */
 export interface IngestLink<Message> {
-  /** Number of the ingest worker, from 0. A restarted worker has its predecessor's number and a new link. */
+  /**
+   * Number of the ingest worker, from 0. A restarted worker has its predecessor's number and a new link. Ingest halves in
+   * pipelines of the main thread have the number after the last worker's at the time they are made.
+   */
   readonly worker: number
   /**
    * Hands a message to the main half. `transfer` lists the ArrayBuffers that move with it; SharedArrayBuffers are
@@ -21,6 +24,7 @@ export interface MainHalf<Message> {
   gone(from: IngestOrigin): void
 }
 
+/** Which ingest half it is; only both numbers together tell it from all others. */
 export interface IngestOrigin {
   readonly worker: number
   readonly life: number

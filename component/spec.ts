@@ -35,6 +35,8 @@ export interface GraphSpec {
   /** In start order; at most one of a type that others use, and never fewer than these need. */
   readonly extensions: readonly ComponentSpec[]
   readonly pipelines: readonly PipelineSpec[]
+  /** The processor that turns access logs into log records where a pipeline needs one and names none. */
+  readonly crossing?: ComponentSpec
   readonly service: ServiceSpec
 }
 
