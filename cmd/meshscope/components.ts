@@ -3,8 +3,11 @@ import { meshMetricsConnector } from '../../connectors/mesh_metrics/factory.ts'
 import { debugExporter } from '../../exporters/debug/factory.ts'
 import { fileExporter } from '../../exporters/file/factory.ts'
 import { prometheusExporter } from '../../exporters/prometheus/factory.ts'
+import { basicAuthExtension } from '../../extensions/basicauth/factory.ts'
+import { bearerTokenAuthExtension } from '../../extensions/bearertokenauth/factory.ts'
 import { healthCheckExtension } from '../../extensions/health_check/factory.ts'
 import { k8sMetadataExtension } from '../../extensions/k8s_metadata/factory.ts'
+import { batchProcessor } from '../../processors/batch/factory.ts'
 import { k8sAttributesProcessor } from '../../processors/k8s_attributes/factory.ts'
 import { meshProcessor } from '../../processors/mesh/factory.ts'
 import { envoyAlsReceiver } from '../../receivers/envoyals/factory.ts'
@@ -17,11 +20,14 @@ export const registry: Registry = {
     statsdReceiver,
     meshProcessor,
     k8sAttributesProcessor,
+    batchProcessor,
     meshMetricsConnector,
     debugExporter,
     fileExporter,
     prometheusExporter,
     healthCheckExtension,
     k8sMetadataExtension,
+    bearerTokenAuthExtension,
+    basicAuthExtension,
   ],
 }

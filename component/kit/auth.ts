@@ -20,8 +20,15 @@ export const authSchema = {
 
 export type AuthConfig = FromSchema<typeof authSchema>
 
-/** Which side of a connection a component is on; what it wants of the extension (`ExtensionUse.needs`). */
+/** Which side of a connection a component is on. */
 export type AuthSide = 'server' | 'client'
+
+/** What it wants of the extension (`ExtensionUse.needs`). */
+interface AuthNeeds {
+  readonly side: AuthSide
+}
+
+const ROLES = { server: 'server_authenticator', client: 'client_authenticator' } as const
 
 /** What an authenticator shares: the sides it is configured for. */
 export interface Authenticator {
@@ -74,9 +81,11 @@ export class UnauthenticatedError extends Error {
   }
 }
 
-/** The use of the authenticator that a block names; none without a block. For `uses` of a factory. */
-export function useAuthenticator(auth: AuthConfig | undefined, side: AuthSide): ExtensionUse[] {
-  return auth === undefined ? [] : [{ extension: auth.authenticator, needs: side, isOptional: false }]
+/** The use of the authenticator that a block names; none without a block. For `uses` of a factory; `path` is where the block stands. */
+export function useAuthenticator(auth: AuthConfig | undefined, { side, path }: { readonly side: AuthSide; readonly path: readonly string[] }): ExtensionUse[] {
+  if (auth === undefined) return []
+  const needs: AuthNeeds = { side }
+  return [{ extension: auth.authenticator, needs, isOptional: false, named: { as: ROLES[side], path: [...path, 'authenticator'] } }]
 }
 
 /** The server side of the authenticator that a block names; undefined without a block. Throws a sentence for the operator when it has none. */
@@ -95,7 +104,7 @@ function sideOf<S extends AuthSide>(settings: Pick<Settings, 'shared'>, { authen
     throw new Error(`auth.authenticator ${id} is not an authenticator; name an extension such as bearertokenauth or basicauth`)
   const found = (shared as Authenticator)[side]
   if (found === undefined) throw new Error(`auth.authenticator ${id} ${MISSING[side]}`)
-  return found as NonNullable<Authenticator[S]>
+  return found
 }
 
 const MISSING = {
@@ -113,7 +122,7 @@ export interface ConfiguredSides {
 /** Uses of a side that the extension is not configured for; for `checkUses` of an authenticator's factory. */
 export function checkAuthUses(uses: readonly NamedUse[], sides: ConfiguredSides): UseProblem[] {
   return uses.flatMap(({ needs }, use) => {
-    const side: AuthSide = needs === 'client' ? 'client' : 'server'
+    const { side } = needs as AuthNeeds
     if (sides[side]) return []
     const expected = side === 'server' ? 'an authenticator that checks requests' : 'an authenticator with a proof to send'
     return [{ use, path: [], problem: `its authenticator ${MISSING[side]}`, expected, hint: sides.hints[side] }]

@@ -26,6 +26,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const REQUIRED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'exporter prometheus': { endpoint: '127.0.0.1:0' },
   'exporter file': { path: join(folder, 'out.jsonl') },
+  'extension bearertokenauth': { token: 'token' },
+  'extension basicauth': { htpasswd: { inline: 'user:password' } },
 }
 const SECTION = { receiver: 'receivers', processor: 'processors', connector: 'connectors', exporter: 'exporters', extension: 'extensions' } as const
 
