@@ -1,6 +1,7 @@
 /** The npm package hot-shots, which most Node.js applications send DogStatsD with: totals come out as they went in. */
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
+import { callbackify } from 'node:util'
 import { type ClientOptions, StatsD } from 'hot-shots'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { UnixDatagramSocket } from '../../../receivers/statsd/listen/unix_datagram_socket.ts'
@@ -32,10 +33,9 @@ describe('the npm client hot-shots', () => {
   // Its own `uds` protocol needs native code that is built for one version of Node.js; its packets are these.
   const datagrams = (): Writable => {
     const socket = new UnixDatagramSocket({ data: () => {}, error: () => {} })
+    const send = callbackify(async (packet: Buffer) => await socket.send(packet, socketPath))
     return new Writable({
-      write: (packet: Buffer, _, done) => {
-        socket.send(packet, socketPath).then(() => done(), done)
-      },
+      write: (packet: Buffer, _, done) => send(packet, done),
       destroy: (error, done) => {
         socket.close()
         done(error)
