@@ -67,6 +67,13 @@ const schema = {
       default: ['envoy'],
       description: 'With profile envoy: what the Envoys’ sinks put before every name (their prefix); other names are not taken for Envoy’s.',
     },
+    envoy_dotted_names: {
+      type: 'string',
+      enum: ['istio', 'all', 'none'],
+      default: 'istio',
+      description:
+        'With profile envoy: which names with dots inside are kept whole, where Envoy itself takes what stands before the first dot for the tag. istio: clusters of Istio, prefixes with an address, virtual hosts, App Mesh; all: every cluster name too; none: as on Envoy’s own page.',
+    },
     envoy_scaled_microseconds: {
       type: 'boolean',
       default: false,

@@ -86,6 +86,15 @@ test('the same bytes in a name and behind it do not mean the same', async () => 
   expect(series).toHaveLength(4)
 })
 
+test('a gauge is what was measured last, where lines say when that was', async () => {
+  const setup = new Setup()
+  const nowS = Math.floor(setup.clock.now() / 1000)
+  setup.packet(`a:1|g|T${nowS - 10}\nb:1|g\nc:1|g|T${nowS - 10}\nd:1|c|T${nowS - 10}`)
+  setup.packet(`a:2|g|T${nowS - 20}\nb:2|g|T${nowS - 20}\nc:2|g|T${nowS - 5}\nd:2|c|T${nowS - 20}`)
+  expect(await setup.series()).toEqual(['a{} 1', 'b{} 1', 'c{} 2', 'd{} 3'])
+  expect(setup.telemetry.value('otelcol_receiver_accepted_metric_points')).toBe(8)
+})
+
 test('to the statsd_exporter a container id is a tag of the series', async () => {
   const setup = new Setup({ dialect: 'statsd_exporter', senders: new ContainerSenders(undefined) })
   setup.packet('a:1|c|#x:1|c:ci-one\na:2|c|#x:1|c:two\na:4|c|#x:1\na:8|c|#x:1|c:ci-one\na:16|c|c:one|#container_id:tag\na:32|c|#container_id:tag|c:one')

@@ -143,7 +143,8 @@ export class Intake implements PacketSink, SampleSink {
         break
       case Action.gauge:
         if (sample.isDelta) store.shift(handle, value, nowMs)
-        else store.set(handle, value, nowMs)
+        // Seconds are whole: the value may be of any time within.
+        else store.set(handle, value, nowMs, sample.timestampS === 0 ? nowMs : sample.timestampS * 1000 + 999)
         break
       case Action.observe:
         store.observe(handle, value, sample.weight, nowMs)

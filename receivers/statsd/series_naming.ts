@@ -16,7 +16,8 @@ export function namingOf(config: StatsdConfig, mapping: Mapping | undefined): Sa
   const ttlMs = durationMs(config.series_ttl)
   const plain = mapping === undefined ? plainNaming(config, ttlMs) : withTtl(new MappingNaming(mapping), ttlMs)
   if (config.profile !== 'envoy') return plain
-  const envoy = new EnvoyNaming(plain, { ttlMs, prefixes: config.envoy_prefixes, areMicrosScaled: config.envoy_scaled_microseconds })
+  const { envoy_prefixes: prefixes, envoy_dotted_names: dottedNames, envoy_scaled_microseconds: areMicrosScaled } = config
+  const envoy = new EnvoyNaming(plain, { ttlMs, prefixes, dottedNames, areMicrosScaled })
   return {
     resolve: (raw) => envoy.resolve(raw),
     repeatsZeros: (name) => envoy.stat({ name, type: SampleType.counter, tags: [] }) !== undefined,

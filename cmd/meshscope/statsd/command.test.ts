@@ -93,6 +93,13 @@ with        unit s, help "Received by StatsD."
     expect(out).toContain('metric      envoy_cluster_upstream_rq{envoy_cluster_name="outbound|80||a.b.svc.cluster.local",envoy_response_code="200"}\n')
   })
 
+  test('keeps the dotted names of an Envoy whole where that is asked for', async () => {
+    const line = 'envoy.cluster.a.b.upstream_rq_total:7|c'
+    expect((await run('explain', line, '--profile', 'envoy')).out).toContain('envoy_cluster_b_upstream_rq_total{envoy_cluster_name="a"}')
+    const { out } = await run('explain', line, '--profile', 'envoy', '--dotted-names', 'all')
+    expect(out).toContain('envoy_cluster_upstream_rq_total{envoy_cluster_name="a.b"}')
+  })
+
   test('reads a line in the dialect asked for', async () => {
     expect(await json('g:-1|g')).toMatchObject({ samples: [{ isDelta: true }] })
     expect(await json('g:-1|g', '--dialect', 'dogstatsd')).toMatchObject({ samples: [{ isDelta: false, series: { aggregation: { kind: 'gauge' } } }] })

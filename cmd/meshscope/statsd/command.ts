@@ -35,6 +35,7 @@ export function statsdCommand({ io, exit }: StatsdCommandContext): Command {
     .addOption(new Option('--dialect <dialect>', 'how to read the line').choices(DIALECTS).default('lenient'))
     .addOption(new Option('--profile <profile>', 'name what a proxy sends as the proxy itself does').choices(['envoy']))
     .option('--prefix <prefix>', 'with --profile envoy: the prefix of the stats sink', 'envoy')
+    .addOption(new Option('--dotted-names <names>', 'with --profile envoy: envoy_dotted_names').choices(['istio', 'all', 'none']).default('istio'))
     .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'json']).default('text'))
     .addHelpText('after', EXPLAIN_HELP)
     .action((line: string, flags: ExplainLineFlags) => exit(explainLine(line, flags, io)))

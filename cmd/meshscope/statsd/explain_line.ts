@@ -1,4 +1,5 @@
 import { EnvoyNaming } from '../../../receivers/statsd/naming/envoy_naming.ts'
+import type { DottedNames } from '../../../receivers/statsd/naming/envoy_repair.ts'
 import type { Mapping } from '../../../receivers/statsd/naming/mapping.ts'
 import { explainRules, type RuleVerdict } from '../../../receivers/statsd/naming/mapping_explain.ts'
 import { eventTypeOf, MappingNaming } from '../../../receivers/statsd/naming/mapping_naming.ts'
@@ -22,6 +23,7 @@ export interface ExplainLineFlags {
   readonly dialect: Dialect
   readonly profile?: 'envoy'
   readonly prefix: string
+  readonly dottedNames: DottedNames
   readonly format: 'text' | 'json'
 }
 
@@ -83,12 +85,13 @@ interface Asked {
   readonly mapping: Mapping | undefined
   readonly profile?: 'envoy'
   readonly prefix: string
+  readonly dottedNames: DottedNames
 }
 
 function explanationOf(line: string, asked: Asked): LineExplanation {
-  const { dialect, mapping, profile, prefix } = asked
+  const { dialect, mapping, profile, prefix, dottedNames } = asked
   const plain: Naming = mapping === undefined ? new PlainNaming() : new MappingNaming(mapping)
-  const envoy = profile === 'envoy' ? new EnvoyNaming(plain, { prefixes: [prefix] }) : undefined
+  const envoy = profile === 'envoy' ? new EnvoyNaming(plain, { prefixes: [prefix], dottedNames }) : undefined
   const found = new Findings((sample) => explainSample(sample, { dialect, mapping, naming: envoy ?? plain, envoy }))
   const bytes = Buffer.from(line)
   new LineParser(dialect).parsePacket(bytes, 0, bytes.length, found)

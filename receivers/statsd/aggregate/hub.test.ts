@@ -105,6 +105,29 @@ describe('StatHub: gauges', () => {
     expect(pointsOf(await hub.collect()).get('level{}')).toEqual([42])
   })
 
+  it('keeps the value that was measured last, where senders say when that was', async () => {
+    const clock = new FakeClock()
+    const hub = newHub(clock)
+    const [a, b] = [new TestWorker(hub, 0), new TestWorker(hub, 1)]
+    const spec = seriesSpec('level', AGGREGATIONS.gauge)
+    const [inA, inB] = [a.store.open(spec), b.store.open(spec)]
+    const value = async (): Promise<number | undefined> => pointsOf(await hub.collect()).get('level{}')?.[0]
+    const at = clock.now()
+    a.store.set(inA, 1, at + 10_000, at + 8000)
+    a.store.set(inA, 2, at + 10_001, at + 7000)
+    expect(await value()).toBe(1)
+    b.store.set(inB, 3, at + 10_002, at + 7500)
+    expect(await value()).toBe(1)
+    b.store.set(inB, 4, at + 10_003, at + 9000)
+    expect(await value()).toBe(4)
+    // Of a time to come, which counts as now, and then without a time.
+    a.store.set(inA, 5, at + 10_004, at + 60_000)
+    expect(await value()).toBe(5)
+    a.store.set(inA, 6, at + 10_005)
+    b.store.set(inB, 7, at + 10_006, at + 10_000)
+    expect(await value()).toBe(6)
+  })
+
   it('keeps a gauge and its deltas when workers die', async () => {
     const clock = new FakeClock()
     const hub = newHub(clock)

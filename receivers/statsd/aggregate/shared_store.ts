@@ -95,14 +95,20 @@ export class SharedStatStore implements StatStore {
     Atomics.store(this.#ints, row * 2, ((this.#ints[row * 2] as number) + 2) | 0)
   }
 
-  set(handle: number, value: number, nowMs: number): void {
+  set(handle: number, value: number, nowMs: number, saidMs = nowMs): void {
     const row = this.#live(handle === OVERFLOWED ? this.#overflow('gauge') : handle, nowMs)
     if (row < 0) return
-    this.#begin(row)
+    const words = this.#words
     const at = row + Row.values
-    this.#words[at + GaugeRow.value] = value
-    this.#words[at + GaugeRow.setMs] = this.#receiveTime(nowMs)
-    this.#words[at + GaugeRow.order] = ++this.#order
+    const receivedMs = this.#receiveTime(nowMs)
+    const knownMs = words[at + GaugeRow.setMs] as number
+    this.#begin(row)
+    // A known time after now is of a clock that was set back, and says nothing.
+    if (saidMs >= nowMs || saidMs >= knownMs || knownMs > receivedMs) {
+      words[at + GaugeRow.value] = value
+      words[at + GaugeRow.setMs] = saidMs < receivedMs ? saidMs : receivedMs
+      words[at + GaugeRow.order] = ++this.#order
+    }
     this.#end(row, nowMs)
   }
 

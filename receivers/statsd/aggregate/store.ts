@@ -16,8 +16,11 @@ export interface StatStore {
   open(series: SeriesSpec): number
   /** Counters. A negative value for a monotonic one is not added, and counted in `negatives`. */
   add(handle: number, value: number, nowMs: number): void
-  /** Gauges: becomes `value`. */
-  set(handle: number, value: number, nowMs: number): void
+  /**
+   * Gauges: becomes `value`, unless `saidMs`, when the sender says it was measured, is before what the gauge has now. A time
+   * that is still to come counts as `nowMs`.
+   */
+  set(handle: number, value: number, nowMs: number, saidMs?: number): void
   /** Gauges: changes by `delta`, after everything that came before it from the same sender. */
   shift(handle: number, delta: number, nowMs: number): void
   /** Histograms and summaries: `weight` observations of `value`. On a gauge it is `set`. */
