@@ -10,8 +10,10 @@ const record = newLogRecord({
   attributes: AttributeSet.of({ env: 'dev' }),
   eventName: 'dogstatsd.event',
 })
+const unnamed = record.copy()
+unnamed.eventName = ''
 const logs: LogRecords = {
-  groups: [{ resource: { attributes: AttributeSet.empty }, scope: { name: '', version: '' }, records: [record, { ...record, eventName: '' }] }],
+  groups: [{ resource: { attributes: AttributeSet.empty }, scope: { name: '', version: '' }, records: [record, unnamed] }],
 }
 
 test('a batch is one line', () => {

@@ -30,7 +30,7 @@ export function varintLow(bytes: Uint8Array, at: number): number {
 }
 
 /** High 32 bits of the varint at `at`, unsigned. Its end must have been checked with `varintEnd`. */
-function varintHigh(bytes: Uint8Array, at: number): number {
+export function varintHigh(bytes: Uint8Array, at: number): number {
   let p = at
   for (let skipped = 0; skipped < 4; skipped++) if ((bytes[p++] as number) < 128) return 0
   // Byte 4 carries bits 28 to 34; its upper three payload bits are the lowest of the high half.

@@ -19,7 +19,7 @@ export class ProtobufWriter {
   #bytes: Uint8Array<ArrayBuffer>
   #view: DataView
   #at = 0
-  /** Where the one reserved length byte of each open message stands. */
+  /** Where the reserved length of each open message stands, and behind it how many bytes are reserved. */
   readonly #open: number[] = []
 
   /** `bytesExpected` is only a first guess; the buffer doubles when it is full. */
@@ -31,6 +31,14 @@ export class ProtobufWriter {
   /** Bytes written since the last `reset`, the reserved length bytes of open messages included. */
   get length(): number {
     return this.#at
+  }
+
+  /**
+   * The memory that is written to. What stands in it before `length` stays as it is until `reset`, also when the writer has gone
+   * on to larger memory, so who never resets a writer may keep ranges of it.
+   */
+  get memory(): Uint8Array<ArrayBuffer> {
+    return this.#bytes
   }
 
   /** Forgets what was written and keeps the memory. */
@@ -50,8 +58,13 @@ export class ProtobufWriter {
     if (typeof value === 'number' && value >= 0) {
       if (!Number.isSafeInteger(value)) throw new RangeError(`BUG: field ${field} of a protobuf message got ${value}, not a safe integer`)
       this.#varint(value)
-    } else this.#varint64(BigInt.asUintN(64, BigInt(value)))
+    } else this.#varint64(BigInt(value))
     return this
+  }
+
+  /** A field of type sint32 (zigzag). */
+  sint32(field: number, value: number): this {
+    return this.varint(field, ((value << 1) ^ (value >> 31)) >>> 0)
   }
 
   /** A field of type bool. */
@@ -105,17 +118,43 @@ export class ProtobufWriter {
     return this.close()
   }
 
+  /** A field of type bytes from hex digits, two for each byte; what is no digit reads as 0. */
+  hex(field: number, digits: string): this {
+    const length = digits.length >> 1
+    this.#tag(field, LENGTH_DELIMITED)
+    this.#reserve(5 + length)
+    this.#varint(length)
+    for (let i = 0; i < length; i++) this.#bytes[this.#at++] = (hexDigit(digits.charCodeAt(i * 2)) << 4) | hexDigit(digits.charCodeAt(i * 2 + 1))
+    return this
+  }
+
   /** Repeated doubles in packed form. */
   packedDoubles(field: number, values: ArrayLike<number>): this {
-    this.open(field)
+    this.open(field, values.length * 8)
     this.#reserve(values.length * 8)
     for (let i = 0; i < values.length; i++, this.#at += 8) this.#view.setFloat64(this.#at, values[i] as number, true)
     return this.close()
   }
 
+  /** Repeated fixed64 in packed form. */
+  packedFixed64Bigint(field: number, values: readonly bigint[]): this {
+    this.open(field, values.length * 8)
+    this.#reserve(values.length * 8)
+    for (let i = 0; i < values.length; i++, this.#at += 8) this.#view.setBigUint64(this.#at, values[i] as bigint, true)
+    return this.close()
+  }
+
+  /** Repeated uint64 in packed form. */
+  packedVarint(field: number, values: readonly bigint[]): this {
+    this.open(field, values.length)
+    this.#reserve(values.length * 10)
+    for (let i = 0; i < values.length; i++) this.#varint64(values[i] as bigint)
+    return this.close()
+  }
+
   /** Repeated fixed64 in packed form; the values must be safe integers that are not negative. */
   packedFixed64(field: number, values: ArrayLike<number>): this {
-    this.open(field)
+    this.open(field, values.length * 8)
     this.#reserve(values.length * 8)
     for (let i = 0; i < values.length; i++, this.#at += 8) {
       const value = values[i] as number
@@ -133,6 +172,32 @@ export class ProtobufWriter {
     return this
   }
 
+  /** Copies `bytes[start, end)`, whole fields that are already encoded, into the current message. */
+  range(bytes: Uint8Array, start: number, end: number): this {
+    this.#reserve(end - start)
+    this.#copy(bytes, start, end)
+    return this
+  }
+
+  /** A field of type bytes, or an already encoded nested message, from `bytes[start, end)`. */
+  bytesRange(field: number, bytes: Uint8Array, start: number, end: number): this {
+    this.#tag(field, LENGTH_DELIMITED)
+    this.#reserve(5 + end - start)
+    this.#varint(end - start)
+    this.#copy(bytes, start, end)
+    return this
+  }
+
+  /** A field of type fixed64 from its two halves, each unsigned. */
+  fixed64Halves(field: number, low: number, high: number): this {
+    this.#tag(field, FIXED64)
+    this.#reserve(8)
+    this.#view.setUint32(this.#at, low, true)
+    this.#view.setUint32(this.#at + 4, high, true)
+    this.#at += 8
+    return this
+  }
+
   /** A nested message whose fields are written by `write`. */
   message(field: number, write: () => void): this {
     this.open(field)
@@ -140,28 +205,36 @@ export class ProtobufWriter {
     return this.close()
   }
 
-  /** Begins a nested message (`message` without a function for hot paths). Every `open` needs its `close`. */
-  open(field: number): this {
+  /**
+   * Begins a nested message (`message` without a function for hot paths). Every `open` needs its `close`. A good guess of its
+   * size saves moving it when it turns out to need a longer length.
+   */
+  open(field: number, bytesExpected = 0): this {
     this.#tag(field, LENGTH_DELIMITED)
-    this.#reserve(1)
-    this.#open.push(this.#at++)
+    const reserved = bytesExpected < 0x80 ? 1 : varintSize(bytesExpected)
+    this.#reserve(reserved)
+    this.#open.push(this.#at, reserved)
+    this.#at += reserved
     return this
   }
 
   /** Ends the message that was opened last. */
   close(): this {
+    const reserved = this.#open.pop()
     const lengthAt = this.#open.pop()
-    if (lengthAt === undefined) throw new Error('BUG: a protobuf message was closed that was never opened')
-    const start = lengthAt + 1
+    if (reserved === undefined || lengthAt === undefined) throw new Error('BUG: a protobuf message was closed that was never opened')
+    const start = lengthAt + reserved
     const length = this.#at - start
-    if (length < 0x80) {
+    if (length < 0x80 && reserved === 1) {
       this.#bytes[lengthAt] = length
       return this
     }
-    // The reserved byte is too small for the length: the content moves up by what is missing.
-    const extra = varintSize(length) - 1
-    this.#reserve(extra)
-    this.#bytes.copyWithin(start + extra, start, this.#at)
+    // The reserved bytes may be too few or too many for the length: then the content moves.
+    const extra = varintSize(length) - reserved
+    if (extra !== 0) {
+      this.#reserve(Math.max(0, extra))
+      this.#bytes.copyWithin(start + extra, start, this.#at)
+    }
     const end = this.#at + extra
     this.#at = lengthAt
     this.#varint(length)
@@ -171,7 +244,7 @@ export class ProtobufWriter {
 
   /** The bytes so far as a view that is valid until the next call; every message must be closed. */
   view(): Uint8Array<ArrayBuffer> {
-    if (this.#open.length > 0) throw new Error(`BUG: ${this.#open.length} protobuf messages are still open`)
+    if (this.#open.length > 0) throw new Error(`BUG: ${this.#open.length / 2} protobuf messages are still open`)
     return this.#bytes.subarray(0, this.#at)
   }
 
@@ -203,12 +276,23 @@ export class ProtobufWriter {
   }
 
   #varint64(value: bigint): void {
-    let rest = value
-    while (rest >= 0x80n) {
-      this.#bytes[this.#at++] = Number(rest & 0x7fn) | 0x80
-      rest >>= 7n
+    let low = Number(BigInt.asUintN(32, value))
+    let high = Number(BigInt.asUintN(32, value >> 32n))
+    while (high !== 0) {
+      this.#bytes[this.#at++] = (low & 0x7f) | 0x80
+      low = ((low >>> 7) | (high << 25)) >>> 0
+      high >>>= 7
     }
-    this.#bytes[this.#at++] = Number(rest)
+    this.#varint(low)
+  }
+
+  /** Copies bytes for which room has been reserved; a call of the runtime pays for more than a few only. */
+  #copy(bytes: Uint8Array, start: number, end: number): void {
+    if (end - start < 32) for (let p = start; p < end; p++) this.#bytes[this.#at++] = bytes[p] as number
+    else {
+      this.#bytes.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), this.#at)
+      this.#at += end - start
+    }
   }
 
   /** Most strings are short ASCII, which a loop writes faster than the encoder; false when it was not (nothing written). */
@@ -233,6 +317,12 @@ export class ProtobufWriter {
     this.#bytes = grown
     this.#view = new DataView(grown.buffer)
   }
+}
+
+function hexDigit(unit: number): number {
+  if (unit >= 48 && unit <= 57) return unit - 48
+  const letter = unit | 32
+  return letter >= 97 && letter <= 102 ? letter - 87 : 0
 }
 
 /** Bytes that a value from 0 to 2^53 - 1 takes as a varint. */
