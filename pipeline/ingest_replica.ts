@@ -1,16 +1,15 @@
 import type { Clock, Settings, Status } from '../component/component.ts'
 import type { ProcessView } from '../component/factory.ts'
-import type { IngestHalf } from '../component/link.ts'
-import type { Signal } from '../component/signal.ts'
 import type { GraphSpec, Registry } from '../component/spec.ts'
 import type { Telemetry } from '../component/telemetry.ts'
 import { canSharePorts } from '../lib/port_sharing.ts'
 import type { LogLevel, LogSource } from '../telemetry/log_source.ts'
+import { HalfInbox } from './half_inbox.ts'
 import { type ChosenPorts, type Listening, portKey } from './ingest_protocol.ts'
 import type { LinkEnds } from './links.ts'
-import { FactoryTable, listensOf, type PlanNode, planGraph, type SidePlan } from './plan.ts'
+import { FactoryTable, listensOf, type PlanNode, type SidePlan } from './plan.ts'
+import { planGraph } from './planner.ts'
 import { SideGraph, type SideSurroundings } from './side_graph.ts'
-import type { Branch } from './wire.ts'
 
 /** Where the news of an ingest side go: messages to the main thread, or calls when it is there already. */
 export interface IngestNews {
@@ -28,8 +27,6 @@ export interface IngestReplicaOptions {
   readonly telemetry: Telemetry
   readonly clock: Clock
   readonly news: IngestNews
-  /** The inlets of main halves; only on the main thread. */
-  readonly mainInlet?: (key: string, signal: Signal) => Branch<Signal>
 }
 
 /** One replica of the ingest side of the graph, in a worker or on the main thread. */
@@ -37,8 +34,7 @@ export class IngestReplica {
   readonly #options: IngestReplicaOptions
   readonly #factories: FactoryTable
   readonly #graph: SideGraph
-  /** Messages for halves that are not there yet, by key. */
-  readonly #early = new Map<string, unknown[]>()
+  readonly #inbox: HalfInbox
   #ports: ChosenPorts = {}
   #level: LogLevel | undefined
 
@@ -46,6 +42,7 @@ export class IngestReplica {
     this.#options = options
     this.#factories = new FactoryTable(options.registry)
     this.#graph = new SideGraph(this.#surroundings())
+    this.#inbox = new HalfInbox((key) => this.#graph.find(key), options.logs)
   }
 
   /** See `SideGraph`; the steps are the same. */
@@ -74,31 +71,7 @@ export class IngestReplica {
 
   /** Hands a message of the main half to an ingest half, also to one that is only prepared; one that is gone misses it. */
   receive(half: string, message: unknown): void {
-    const early = this.#early.get(half)
-    if (early !== undefined) early.push(message)
-    else if (this.#graph.find(half) !== undefined) this.#deliver(half, message)
-    else {
-      // Without worker threads the answer to what a constructor sends arrives before there is an instance.
-      this.#early.set(half, [message])
-      queueMicrotask(() => this.#deliverEarly(half))
-    }
-  }
-
-  #deliverEarly(half: string): void {
-    const messages = this.#early.get(half) ?? []
-    this.#early.delete(half)
-    for (const message of messages) this.#deliver(half, message)
-  }
-
-  #deliver(half: string, message: unknown): void {
-    const instance = this.#graph.find(half)
-    if (instance === undefined) return
-    const component: Partial<IngestHalf<unknown>> = instance.component as Partial<IngestHalf<unknown>>
-    try {
-      component.receive?.(message)
-    } catch (error) {
-      this.#options.logs.for(instance.node.spec.address).error({ error }, 'message from main thread not taken')
-    }
+    this.#inbox.receive(half, message)
   }
 
   /** Unix sockets cannot be shared: a receiver that listens on one is in the first worker only. */
@@ -114,7 +87,7 @@ export class IngestReplica {
   }
 
   #surroundings(): SideSurroundings {
-    const { news, worker, mainInlet } = this.#options
+    const { news, worker } = this.#options
     return {
       factories: this.#factories,
       view: NO_VIEW,
@@ -132,16 +105,12 @@ export class IngestReplica {
       },
       // Only main halves of exporters are asked for data on demand.
       refresh: async () => {},
-      mainInlet:
-        mainInlet ??
-        ((key) => {
-          throw new Error(`BUG: ${key} cannot be reached from an ingest worker`)
-        }),
     }
   }
 }
 
-function endsOf({ key, mainKey }: PlanNode): LinkEnds {
+/** The two ends of the link of an ingest half. */
+export function endsOf({ key, mainKey }: PlanNode): LinkEnds {
   if (mainKey === undefined) throw new Error(`BUG: ${key} is not an ingest half`)
   return { main: mainKey, half: key }
 }

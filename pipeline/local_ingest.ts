@@ -1,5 +1,4 @@
 import type { Clock } from '../component/component.ts'
-import type { Signal } from '../component/signal.ts'
 import type { GraphSpec, Registry } from '../component/spec.ts'
 import type { Telemetry } from '../component/telemetry.ts'
 import type { LogSource } from '../telemetry/log_source.ts'
@@ -8,7 +7,6 @@ import type { IngestSide } from './ingest_side.ts'
 import type { IngestThread, LinkHub } from './links.ts'
 import type { PortBook } from './port_book.ts'
 import type { StatusBoard } from './status.ts'
-import type { Branch } from './wire.ts'
 
 export interface LocalIngestOptions {
   readonly registry: Registry
@@ -19,7 +17,6 @@ export interface LocalIngestOptions {
   readonly links: LinkHub
   readonly ports: PortBook
   readonly life: number
-  readonly mainInlet: (key: string, signal: Signal) => Branch<Signal>
 }
 
 /** The ingest side on the main thread (`service.workers.threads: 0`): the same code, and a message is a call. */
@@ -31,7 +28,7 @@ export class LocalIngest implements IngestSide {
   #isCommitted = false
 
   constructor(options: LocalIngestOptions) {
-    const { board, links, ports, life, registry, logs, telemetry, clock, mainInlet } = options
+    const { board, links, ports, life, registry, logs, telemetry, clock } = options
     const thread: IngestThread = { worker: 0, life, post: (half, message) => this.#replica.receive(half, message) }
     this.#ports = ports
     this.#links = links
@@ -42,7 +39,6 @@ export class LocalIngest implements IngestSide {
       logs,
       telemetry,
       clock,
-      mainInlet,
       news: {
         link: (ends, message) => links.deliver(ends, message, thread),
         gone: (ends) => links.gone(ends, thread),

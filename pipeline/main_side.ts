@@ -1,17 +1,17 @@
 import type { Clock } from '../component/component.ts'
 import type { MainComponent, ProcessView } from '../component/factory.ts'
-import type { Signal } from '../component/signal.ts'
 import type { Registry } from '../component/spec.ts'
 import type { Telemetry } from '../component/telemetry.ts'
 import { canSharePorts } from '../lib/port_sharing.ts'
 import type { LogSource } from '../telemetry/log_source.ts'
-import { settingsFor } from './ingest_replica.ts'
+import { HalfInbox } from './half_inbox.ts'
+import { endsOf, settingsFor } from './ingest_replica.ts'
+import type { IngestThread, LinkHub } from './links.ts'
 import { FactoryTable, isShared, type PlanNode } from './plan.ts'
 import type { PortBook } from './port_book.ts'
 import { SideGraph } from './side_graph.ts'
 import type { StatusBoard } from './status.ts'
 import { flushFailures } from './telemetry.ts'
-import type { Branch } from './wire.ts'
 
 export interface MainSideOptions {
   readonly registry: Registry
@@ -21,24 +21,38 @@ export interface MainSideOptions {
   readonly board: StatusBoard
   readonly ports: PortBook
   readonly view: ProcessView
+  readonly links: LinkHub
+  /** Tells the ingest halves on this side from those in the lives of workers. */
+  readonly life: number
 }
 
-/** The main thread's part of the graph: extensions, main halves, and the pipelines that these and main receivers feed. */
+/**
+ * The main thread's part of the graph: extensions, main halves, and the pipelines that these and main receivers feed. Connectors
+ * in these pipelines have an ingest half here, whose messages to the main half are calls.
+ */
 export class MainSide {
   readonly graph: SideGraph
+  /** The number of the ingest halves that are made here from now on: that after the last ingest worker's. */
+  worker = 1
   readonly #options: MainSideOptions
   readonly #flushes = new Map<string, Flush>()
+  /** The threads that ingest halves on this side stand for, by key. */
+  readonly #threads = new Map<string, IngestThread>()
 
   constructor(options: MainSideOptions) {
     this.#options = options
-    const { board, ports } = options
+    const { board, ports, links, life } = options
     const ownerOf = (node: PlanNode) => ({ key: `main ${node.key}`, address: node.spec.address, kind: node.kind })
+    const inbox = new HalfInbox((key) => this.graph.find(key), options.logs)
     this.graph = new SideGraph({
       factories: new FactoryTable(options.registry),
       view: options.view,
       settingsFor: (node) => settingsFor(node, options),
       linkFor: (node) => {
-        throw new Error(`BUG: ${node.key} is not an ingest half`)
+        const { worker } = this
+        const thread: IngestThread = { worker, life, post: (half, message) => inbox.receive(half, message) }
+        this.#threads.set(node.key, thread)
+        return { worker, send: (message) => links.deliver(endsOf(node), message, thread) }
       },
       hostFor: (node) => ({
         // The old one must not make room for the new one before all who share the new one are there.
@@ -50,21 +64,16 @@ export class MainSide {
       removed: (node) => {
         board.remove(`main ${node.key}`)
         this.#flushes.delete(node.key)
+        const thread = this.#threads.get(node.key)
+        if (thread !== undefined) links.gone(endsOf(node), thread)
+        this.#threads.delete(node.key)
       },
       refresh: (node) => this.#refresh(node.key, new Set()),
-      mainInlet: (key) => {
-        throw new Error(`BUG: ${key} is on this side`)
-      },
     })
   }
 
   mainHalf(key: string): MainComponent | undefined {
     return this.graph.find(key)?.component
-  }
-
-  /** What ingest pipelines reach directly when they are on the main thread too. */
-  inlet(key: string, signal: Signal): Branch<Signal> {
-    return this.graph.branch(key, signal)
   }
 
   /** Lets everything upstream of a component hand on what it has, the farthest first. */

@@ -1,16 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import { defineReceiver } from '../component/factory.ts'
 import type { Registry } from '../component/spec.ts'
-import { fakeCountedLines, fakeRegistry, fakeStamp } from '../test/fakes/components.ts'
+import { fakeCountedLines, fakeRegistry } from '../test/fakes/components.ts'
 import { type GraphSketch, graphSpec } from '../test/fakes/graph_spec.ts'
-import { FactoryTable, type GraphPlan, listensOf, type PlanNode, planGraph, type SidePlan } from './plan.ts'
+import { FactoryTable, type GraphPlan, listensOf, type PlanNode, type SidePlan } from './plan.ts'
+import { planGraph } from './planner.ts'
 
-const registry: Registry = { factories: [...fakeRegistry.factories, { ...fakeStamp, type: 'fake_main_stamp', runs: 'main' }] }
+const registry = fakeRegistry
 const plan = (sketch: GraphSketch): GraphPlan => planGraph(graphSpec(sketch, registry), registry)
 const short = (key: string): string => key.replace(/#[0-9a-f]{16}/, '')
 const wires = ({ nodes }: SidePlan): string[] =>
   nodes.map(({ key, outputs }) => {
-    const ends = Object.values(outputs).flatMap((inputs) => inputs.map((input) => `${input.side === 'main' ? 'main ' : ''}${short(input.key)}`))
+    const ends = Object.values(outputs).flatMap((inputs) => inputs.map((input) => short(input.key)))
     return ends.length === 0 ? short(key) : `${short(key)} -> ${ends.join(', ')}`
   })
 
@@ -80,19 +81,120 @@ test('a receiver with two halves listens in the half that says so', () => {
 test('a pipeline that both kinds of receivers feed is on both sides', () => {
   const { ingest, main } = plan({
     ...base,
-    exporters: { fake_main_sink: {}, fake_collect: {} },
     pipelines: [
-      ['logs', ['fake_lines', 'fake_main_lines'], ['fake_stamp/a'], ['fake_main_sink', 'fake_count']],
+      ['logs', ['fake_lines', 'fake_main_lines'], ['fake_stamp/a'], ['fake_count']],
       ['metrics', ['fake_count'], [], ['fake_collect']],
     ],
-    threads: 0,
   })
   expect(wires(ingest)).toEqual([
     'receivers.fake_lines -> processors.fake_stamp/a@logs',
-    'processors.fake_stamp/a@logs -> main exporters.fake_main_sink, connectors.fake_count/logs',
+    'processors.fake_stamp/a@logs -> connectors.fake_count/logs',
     'connectors.fake_count/logs',
   ])
-  expect(wires(main)).toContain('processors.fake_stamp/a@logs -> exporters.fake_main_sink, connectors.fake_count')
+  expect(wires(main)).toEqual([
+    'receivers.fake_main_lines -> processors.fake_stamp/a@logs',
+    'processors.fake_stamp/a@logs -> connectors.fake_count/logs',
+    'connectors.fake_count/logs',
+    'connectors.fake_count -> exporters.fake_collect',
+    'exporters.fake_collect',
+  ])
+  expect(main.nodes[2]).toMatchObject({ half: 'ingest', mainKey: main.nodes[3]?.key })
+})
+
+describe('where access logs become records', () => {
+  const logs = (receivers: string[], processors: string[], exporters: string[]): GraphSketch => ({
+    receivers: { fake_lines: {}, fake_main_lines: {} },
+    processors: { fake_stamp: {}, 'fake_stamp/b': {}, fake_crossing: {}, 'fake_crossing/named': {}, fake_mark: {}, fake_parse: {} },
+    connectors: { fake_count: {} },
+    exporters: { fake_record_sink: {}, 'fake_record_sink/b': {}, fake_collect: {} },
+    pipelines: [
+      ['logs', receivers, processors, exporters],
+      ...(exporters.includes('fake_count') ? [['metrics', ['fake_count'], [], ['fake_collect']] as const] : []),
+    ],
+    threads: 2,
+  })
+  /** Without the names that all tests share. */
+  const brief = (side: SidePlan): string[] =>
+    wires(side)
+      .filter((wire) => !wire.includes('fake_collect'))
+      .map((wire) => wire.replaceAll(/(?:receivers|processors|connectors|exporters)\.fake_|@logs/g, ''))
+
+  test.for([
+    {
+      name: 'the processor that is named there',
+      sketch: logs(['fake_lines'], ['fake_stamp', 'fake_crossing/named', 'fake_stamp/b'], ['fake_record_sink']),
+      ingest: ['lines -> stamp', 'stamp -> crossing/named/ingest', 'crossing/named/ingest'],
+      main: ['crossing/named -> stamp/b', 'stamp/b -> record_sink', 'record_sink'],
+    },
+    {
+      name: 'one before the first processor that takes records',
+      sketch: logs(['fake_lines'], ['fake_stamp', 'fake_mark', 'fake_stamp/b'], ['fake_record_sink']),
+      ingest: ['lines -> stamp', 'stamp -> crossing/ingest', 'crossing/ingest'],
+      main: ['crossing -> mark', 'mark -> stamp/b', 'stamp/b -> record_sink', 'record_sink'],
+    },
+    {
+      name: 'one before the exporters that take records, beside those that do not',
+      sketch: logs(['fake_lines'], ['fake_stamp'], ['fake_record_sink', 'fake_count', 'fake_record_sink/b']),
+      ingest: ['lines -> stamp', 'stamp -> crossing/ingest, count/logs', 'crossing/ingest', 'count/logs'],
+      main: ['crossing -> record_sink, record_sink/b', 'record_sink', 'record_sink/b'],
+    },
+    {
+      name: 'one right behind the receiver',
+      sketch: logs(['fake_lines'], [], ['fake_count', 'fake_record_sink']),
+      ingest: ['lines -> crossing/ingest, count/logs', 'count/logs', 'crossing/ingest'],
+      main: ['crossing -> record_sink', 'record_sink'],
+    },
+    {
+      name: 'none where records come in',
+      sketch: logs(['fake_main_lines'], ['fake_stamp', 'fake_mark'], ['fake_record_sink']),
+      ingest: [],
+      main: ['main_lines -> stamp', 'stamp -> mark', 'mark -> record_sink', 'record_sink'],
+    },
+    {
+      name: 'the named one, which records pass too',
+      sketch: logs(['fake_lines', 'fake_main_lines'], ['fake_stamp', 'fake_crossing/named', 'fake_mark'], ['fake_record_sink']),
+      ingest: ['lines -> stamp', 'stamp -> crossing/named/ingest', 'crossing/named/ingest'],
+      main: ['main_lines -> stamp', 'stamp -> crossing/named', 'crossing/named -> mark', 'mark -> record_sink', 'record_sink'],
+    },
+    {
+      name: 'one in the workers only, when records come in beside',
+      sketch: logs(['fake_lines', 'fake_main_lines'], ['fake_stamp'], ['fake_record_sink']),
+      ingest: ['lines -> stamp', 'stamp -> crossing/ingest', 'crossing/ingest'],
+      main: ['main_lines -> stamp', 'stamp -> record_sink', 'crossing -> record_sink', 'record_sink'],
+    },
+    {
+      name: 'one on the main thread, where access logs were read from records',
+      sketch: logs(['fake_main_lines'], ['fake_parse', 'fake_mark'], ['fake_record_sink']),
+      ingest: [],
+      main: ['main_lines -> parse', 'parse -> crossing', 'crossing -> mark', 'mark -> record_sink', 'record_sink'],
+    },
+    {
+      name: 'one on each side, each before the exporters that need it',
+      sketch: logs(['fake_lines', 'fake_main_lines'], ['fake_parse'], ['fake_record_sink', 'fake_count']),
+      ingest: ['lines -> parse', 'parse -> crossing/ingest, count/logs', 'crossing/ingest', 'count/logs'],
+      main: ['main_lines -> parse', 'parse -> crossing, count/logs', 'crossing -> record_sink', 'crossing -> record_sink', 'count/logs', 'record_sink'],
+    },
+  ])('is $name', ({ sketch, ingest, main }) => {
+    const made = plan(sketch)
+    expect(brief(made.ingest).sort()).toEqual(ingest.toSorted())
+    expect(brief(made.main).sort()).toEqual(main.toSorted())
+    expect(plan({ ...sketch, threads: 0 })).toEqual(made)
+    for (const { nodes } of [made.ingest, made.main]) {
+      const ranks = new Map(nodes.map(({ key, rank }) => [key, rank]))
+      for (const { outputs, mainKey, rank } of nodes)
+        for (const key of [...(outputs.logs ?? []).map((input) => input.key), mainKey ?? '']) expect(ranks.get(key) ?? rank + 1).toBeGreaterThan(rank)
+    }
+  })
+
+  test('is kept when what stands before it changes, and exchanged with its settings', () => {
+    const crossings = (sketch: GraphSketch): string[] => plan(sketch).main.nodes.flatMap(({ key, kind }) => (kind === 'processor' ? [key] : []))
+    const before = crossings(logs(['fake_lines'], ['fake_stamp'], ['fake_record_sink', 'fake_count']))
+    expect(crossings(logs(['fake_lines', 'fake_main_lines'], [], ['fake_record_sink', 'fake_record_sink/b']))).toEqual(before)
+    const sketch = logs(['fake_lines'], ['fake_stamp'], ['fake_record_sink'])
+    const changed = crossings({ ...sketch, processors: { ...sketch.processors, fake_crossing: { note: 'changed' } } })
+    expect(changed).toHaveLength(1)
+    expect(changed).not.toEqual(before)
+  })
 })
 
 test('one exporter of two pipelines is one instance, a processor of two pipelines two', () => {
@@ -145,20 +247,21 @@ describe('keys', () => {
   })
 })
 
-test('all that cannot run in ingest workers is told at once', () => {
+test.for([0, 2])('all that cannot be reached from ingest workers is told at once, with %i threads', (threads) => {
+  const factories: Registry = { factories: registry.factories.filter(({ type }) => type !== 'fake_crossing') }
   const sketch: GraphSketch = {
     ...base,
-    processors: { fake_main_stamp: {} },
-    exporters: { fake_main_sink: {} },
-    pipelines: [['logs', ['fake_lines'], ['fake_main_stamp'], ['fake_main_sink']]],
+    processors: { 'fake_stamp/a': {}, fake_mark: {} },
+    exporters: { fake_record_sink: {} },
+    pipelines: [['logs', ['fake_lines'], ['fake_stamp/a', 'fake_mark'], ['fake_record_sink']]],
+    threads,
   }
-  expect(() => plan(sketch)).toThrow(
+  expect(() => planGraph(graphSpec(sketch, factories), factories)).toThrow(
     [
-      'exporters.fake_main_sink: cannot run in ingest workers, where "logs" runs; set service.workers.threads: 0 or take it out of that pipeline',
-      'processors.fake_main_stamp: cannot run in ingest workers, where "logs" runs; set service.workers.threads: 0 or take it out of that pipeline',
+      'exporters.fake_record_sink: cannot run in ingest workers, where "logs" runs; take it out of that pipeline; nothing built in takes logs from there to the main thread',
+      'processors.fake_mark: cannot run in ingest workers, where "logs" runs; take it out of that pipeline; nothing built in takes logs from there to the main thread',
     ].join('\n'),
   )
-  expect(wires(plan({ ...sketch, threads: 0 }).ingest)).toHaveLength(2)
 })
 
 test('a component that the registry does not have is a bug', () => {
@@ -209,5 +312,41 @@ describe('an extension that is shared', () => {
     expect(() => plan({ ...shared, extensions: { 'fake_number/1': {}, 'fake_number/2': {} } })).toThrow('BUG: processors.fake_numbered uses fake_number')
     const optional = plan({ ...shared, extensions: {}, processors: { ...shared.processors, fake_numbered: { is_optional: true } } })
     expect(node(optional.ingest, 'processors.fake_numbered')?.uses).toEqual({})
+  })
+})
+
+describe('an extension that a setting names', () => {
+  const node = ({ nodes }: SidePlan, address: string) => nodes.find(({ spec }) => spec.address === address)
+  const named: GraphSketch = {
+    receivers: { fake_lines: {} },
+    exporters: { fake_record_sink: { storage: 'fake_store/b' }, 'fake_record_sink/other': { storage: 'fake_shop / a' } },
+    extensions: { 'fake_store/a': {}, 'fake_store/b': {}, fake_store_everywhere: {} },
+    pipelines: [['logs', ['fake_lines'], [], ['fake_record_sink', 'fake_record_sink/other']]],
+  }
+
+  test('is the one with that id, and its users have its key under the text that names it', () => {
+    const { main } = plan(named)
+    expect(node(main, 'exporters.fake_record_sink')?.uses).toEqual({ 'fake_store/b': node(main, 'extensions.fake_store/b')?.key })
+    expect(node(main, 'exporters.fake_record_sink/other')?.uses).toEqual({ 'fake_shop / a': node(main, 'extensions.fake_store/a')?.key })
+  })
+
+  test('is exchanged with its users and with nobody else', () => {
+    const keys = (sketch: GraphSketch): string[] => [...plan(sketch).ingest.nodes, ...plan(sketch).main.nodes].map(({ key }) => key)
+    const before = new Set(keys(named))
+    const changed = keys({ ...named, extensions: { ...named.extensions, 'fake_store/b': { note: 'changed' } } }).filter((key) => !before.has(key))
+    expect(changed.map(short).sort()).toEqual(['exporters.fake_record_sink', 'extensions.fake_store/b'])
+  })
+
+  test('is found by what runs in workers where it has a half there, and else is a problem', () => {
+    const inWorkers = (storage: string): GraphSketch => ({ ...named, receivers: { fake_lines: { storage } } })
+    const { ingest } = plan(inWorkers('fake_store_everywhere'))
+    expect(node(ingest, 'receivers.fake_lines')?.uses).toEqual({ fake_store_everywhere: node(ingest, 'extensions.fake_store_everywhere')?.key })
+    expect(() => plan(inWorkers('fake_store/a'))).toThrow(
+      'receivers.fake_lines: runs in ingest workers, where fake_store/a is not; take it out of the settings',
+    )
+  })
+
+  test('is a bug when it is not there', () => {
+    expect(() => plan({ ...named, extensions: {} })).toThrow('BUG: exporters.fake_record_sink needs fake_store/b on its thread, where there is none')
   })
 })

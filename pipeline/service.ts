@@ -13,7 +13,8 @@ import { IngestWorkers } from './ingest_workers.ts'
 import { LinkHub } from './links.ts'
 import { LocalIngest } from './local_ingest.ts'
 import { MainSide } from './main_side.ts'
-import { FactoryTable, type GraphPlan, isShared, listensOf, planGraph } from './plan.ts'
+import { FactoryTable, type GraphPlan, isShared, listensOf } from './plan.ts'
+import { planGraph } from './planner.ts'
 import { PortBook, probeAddress } from './port_book.ts'
 import { StatusBoard } from './status.ts'
 import { configLastReloadSuccess, configReloadFailures, configReloads } from './telemetry.ts'
@@ -64,11 +65,12 @@ export class Service {
       lastReload: () => this.#lastReload,
       startedAt: clock.now(),
     }
-    this.#main = new MainSide({ registry, clock, logs, telemetry, board: this.#board, ports: this.#ports, view: this.view })
     this.#links = new LinkHub(
       (key) => this.#main.mainHalf(key),
       (key, error) => logs.for(key.split('#')[0] as string).error({ error }, 'message from ingest worker not taken'),
     )
+    const shared = { registry, clock, logs, telemetry, board: this.#board, ports: this.#ports, links: this.#links }
+    this.#main = new MainSide({ ...shared, view: this.view, life: ++this.#lives })
     telemetry.counter(configReloads)
     telemetry.counter(configReloadFailures)
     telemetry.gauge(configLastReloadSuccess).set(1)
@@ -124,10 +126,12 @@ export class Service {
     const workers = JSON.stringify(spec.service.workers)
     const old = this.#ingest
     await this.#probe(plan)
+    const threads = this.#threadsOf(spec)
+    this.#main.worker = Math.max(1, threads)
     await this.#main.graph.prepare(plan.main)
     let side: IngestSide
     try {
-      side = old?.workers === workers ? old.side : this.#openIngest(spec)
+      side = old?.workers === workers ? old.side : this.#openIngest(spec, threads)
       await side.prepare(spec)
     } catch (error) {
       // A side that has failed to prepare has taken everything back itself.
@@ -152,11 +156,10 @@ export class Service {
     if (missed.length > 0) this.#log.warn({ components: missed }, 'drain deadline missed by components of the old config')
   }
 
-  #openIngest(spec: GraphSpec): IngestSide {
+  #openIngest(spec: GraphSpec, threads: number): IngestSide {
     const { registry, clock, logs, writeLog, telemetry, workerEntry } = this.#options
     const shared = { clock, telemetry, board: this.#board, links: this.#links, ports: this.#ports }
-    const threads = this.#threadsOf(spec)
-    if (threads === 0) return new LocalIngest({ ...shared, registry, logs, life: ++this.#lives, mainInlet: (key, signal) => this.#main.inlet(key, signal) })
+    if (threads === 0) return new LocalIngest({ ...shared, registry, logs, life: ++this.#lives })
     const heapMibMax = spec.service.workers.heap_mib_max
     return new IngestWorkers({ ...shared, threads, heapMibMax, entry: workerEntry, log: this.#log, writeLog, nextLife: () => ++this.#lives })
   }

@@ -3,7 +3,7 @@ import type { SharingComponent } from '../component/factory.ts'
 import { SIGNALS, type Signal } from '../component/signal.ts'
 import { endpointsConflict, parseEndpoint } from '../lib/endpoint.ts'
 import { createInstance, type Instance, type InstanceSurroundings } from './instance.ts'
-import { isShared, listensOf, type PlanInput, type PlanNode, type SidePlan } from './plan.ts'
+import { isShared, listensOf, type PlanNode, type SidePlan } from './plan.ts'
 import type { Branch, Inlet, Outlet } from './wire.ts'
 
 /** What one side of the graph needs from the thread it lives in. */
@@ -14,8 +14,6 @@ export interface SideSurroundings extends InstanceSurroundings {
   /** The instance is gone for good: forget its status, and tell its main half. */
   removed(node: PlanNode): void
   refresh(node: PlanNode): Promise<void>
-  /** The inlet of a main half; only without worker threads. */
-  mainInlet(key: string, signal: Signal): Branch<Signal>
 }
 
 /** A component could not be started or created; nothing of the attempt is left open. */
@@ -136,7 +134,9 @@ export class SideGraph {
     const instances = [...this.#instances.values()]
     this.#instances = new Map()
     this.#upstream = new Map()
-    return this.#stopAll(instances, signal)
+    // Ingest halves on this side hand what they have to their main halves, which must be found until then.
+    this.#leaving = instances
+    return this.finish(signal)
   }
 
   #prepared(): Change {
@@ -145,8 +145,7 @@ export class SideGraph {
   }
 
   #create(change: Change): void {
-    // The others may ask for what extensions share as soon as they are created.
-    for (const node of extensionsFirst(change.plan)) {
+    for (const node of inOrderOfCreation(change.plan)) {
       const kept = this.#instances.get(node.key)
       if (kept !== undefined) {
         change.next.set(node.key, kept)
@@ -201,7 +200,7 @@ export class SideGraph {
   /** Throws when a wire of a node has no end, so that `commit` cannot. */
   #checkOutputs(node: PlanNode): void {
     try {
-      for (const signal of SIGNALS) for (const input of node.outputs[signal] ?? []) this.#branchOf(input)
+      for (const signal of SIGNALS) for (const input of node.outputs[signal] ?? []) this.branch(input.key, input.signal)
     } catch (error) {
       throw new StartError(node.spec.address, error)
     }
@@ -210,21 +209,16 @@ export class SideGraph {
   #connect({ node, outlets }: Instance): void {
     for (const signal of SIGNALS) {
       const outlet: Outlet | undefined = outlets[signal]
-      outlet?.connect((node.outputs[signal] ?? []).map((input) => this.#branchOf(input)))
+      outlet?.connect((node.outputs[signal] ?? []).map(({ key, signal: of }) => this.branch(key, of)))
     }
-  }
-
-  #branchOf(input: PlanInput): Branch<Signal> {
-    return input.side === 'main' ? this.#around.mainInlet(input.key, input.signal) : this.branch(input.key, input.signal)
   }
 
   /** Does a batch that enters here get changed, here or further down the same pipeline? */
   #mutates(instance: Instance, signal: Signal, next: ReadonlyMap<string, Instance>): boolean {
     if (instance.mutates(signal)) return true
     const node = this.#change?.plan.nodes.find(({ key }) => key === instance.node.key) ?? instance.node
-    return (node.outputs[signal] ?? []).some((input) => {
-      if (input.side === 'main') return this.#around.mainInlet(input.key, signal).mutates
-      const following = next.get(input.key)
+    return (node.outputs[signal] ?? []).some(({ key }) => {
+      const following = next.get(key)
       return following !== undefined && this.#mutates(following, signal, next)
     })
   }
@@ -314,16 +308,21 @@ async function shutdownBy(component: Component, signal: AbortSignal): Promise<bo
   }
 }
 
-/** Extensions in their order of starting, then the rest. */
-function extensionsFirst({ nodes }: SidePlan): readonly PlanNode[] {
-  return [...nodes.filter(({ kind }) => kind === 'extension').toReversed(), ...nodes.filter(({ kind }) => kind !== 'extension')]
+/**
+ * Extensions in their order of starting, because the others may ask for what these share as soon as they are created; then
+ * the rest, ingest halves last, because these may send to their main halves at once.
+ */
+function inOrderOfCreation({ nodes }: SidePlan): readonly PlanNode[] {
+  const extensions = nodes.filter(({ kind }) => kind === 'extension')
+  const others = nodes.filter(({ kind }) => kind !== 'extension')
+  return [...extensions.toReversed(), ...others.filter(({ half }) => half !== 'ingest'), ...others.filter(({ half }) => half === 'ingest')]
 }
 
 function upstream(plan: SidePlan): Map<string, readonly string[]> {
   const feeding = new Map<string, string[]>()
-  for (const { key, outputs } of plan.nodes) {
-    for (const input of SIGNALS.flatMap((signal) => outputs[signal] ?? []))
-      if (input.side === 'here') feeding.set(input.key, [...(feeding.get(input.key) ?? []), key])
+  for (const { key, outputs, mainKey } of plan.nodes) {
+    const inputs = SIGNALS.flatMap((signal) => outputs[signal] ?? []).map((input) => input.key)
+    for (const fed of mainKey === undefined ? inputs : [...inputs, mainKey]) feeding.set(fed, [...(feeding.get(fed) ?? []), key])
   }
   return feeding
 }

@@ -1,6 +1,7 @@
 import { type Consumer, PermanentError, RefusedError, type SignalData } from '../component/consumer.ts'
 import type { Signal } from '../component/signal.ts'
 import type { Counter } from '../component/telemetry.ts'
+import { AccessLogs } from '../model/access_logs.ts'
 import { type Copy, copierFor, itemsOf } from './batch.ts'
 
 /** What an `Inlet` counts and whom it tells. */
@@ -110,33 +111,33 @@ export class Outlet<S extends Signal = Signal> implements Consumer<SignalData[S]
 /**
  * Gives a batch to several consumers, one after the other, each whatever became of it at the others.
  *
- * Consumers that only read share the batch and come first; those that change it get copies, except the last one of an
- * access-log batch, which gets the original: nobody holds such a batch after `consume` has returned. Two pipelines on
- * one receiver therefore never see each other's changes. When consumers fail, the first refusal is handed up, else the
+ * Consumers that only read share the batch and come first; those that change it get copies, except the last one, which gets
+ * the original when nobody reads it any more: nobody holds access logs after `consume` has returned, but who only reads
+ * another batch may still be at it. Two pipelines on one receiver therefore never see each other's changes. When consumers fail, the first refusal is handed up, else the
  * first error; every one has been counted where it happened.
  */
 class FanOut<S extends Signal> implements Consumer<SignalData[S]> {
   readonly #targets: readonly { readonly inlet: Inlet<S>; readonly copy: Copy<SignalData[S]> | undefined }[]
+  readonly #hasReaders: boolean
 
   constructor(signal: S, branches: readonly Branch<S>[]) {
     const readers = branches.filter(({ mutates }) => !mutates)
     const writers = branches.filter(({ mutates }) => mutates)
-    const mayUseOriginal = signal === 'logs' || readers.length === 0
-    this.#targets = [
-      ...readers.map(({ inlet }) => ({ inlet, copy: undefined })),
-      ...writers.map(({ inlet }, i) => ({ inlet, copy: mayUseOriginal && i === writers.length - 1 ? undefined : copierFor(signal) })),
-    ]
+    this.#hasReaders = readers.length > 0
+    this.#targets = [...readers.map(({ inlet }) => ({ inlet, copy: undefined })), ...writers.map(({ inlet }) => ({ inlet, copy: copierFor(signal) }))]
   }
 
   consume(batch: SignalData[S]): void | Promise<void> {
+    const takesOriginal = this.#hasReaders && !(batch instanceof AccessLogs) ? undefined : this.#targets.at(-1)
     let failure: unknown
     let pending: Promise<void>[] | undefined
     const fail = (error: unknown): void => {
       if (failure === undefined || (error instanceof RefusedError && !(failure instanceof RefusedError))) failure = error
     }
-    for (const { inlet, copy } of this.#targets) {
+    for (const target of this.#targets) {
+      const { inlet, copy } = target
       try {
-        const taken = inlet.consume(copy === undefined ? batch : copy(batch))
+        const taken = inlet.consume(copy === undefined || target === takesOriginal ? batch : copy(batch))
         if (taken !== undefined) (pending ??= []).push(taken.catch(fail))
       } catch (error) {
         fail(error)

@@ -10,9 +10,11 @@ import type { Telemetry } from '../../component/telemetry.ts'
 import { ByteInterner } from '../../lib/intern.ts'
 import { AccessLogs } from '../../model/access_logs.ts'
 import { AttributeSet } from '../../model/attributes.ts'
+import type { Logs } from '../../model/logs.ts'
 import type { SeriesMetrics } from '../../model/metrics.ts'
 import { seriesLayout } from '../../model/series/layout.ts'
 import { Control, SeriesShard, type ShardBuffers } from '../../model/series/shard.ts'
+import { type FakeStore, fakeCrossing, fakeMark, fakeParse, fakeRecordSink, fakeStore, fakeStoreEverywhere, recordsOf, useStorage } from './records.ts'
 import { fakeNumber, fakeNumbered, fakeOther } from './sharing.ts'
 
 /**
@@ -25,7 +27,7 @@ const flag = { type: 'boolean', default: false, description: 'For tests.' } as c
 const linesConfig = configSchema({
   type: 'object',
   additionalProperties: false,
-  properties: { endpoint: string('127.0.0.1:0'), fail_start: flag, hang_on_stop: flag, note: string() },
+  properties: { endpoint: string('127.0.0.1:0'), fail_start: flag, hang_on_stop: flag, note: string(), storage: string() },
 })
 
 class FakeLines implements Component {
@@ -33,12 +35,16 @@ class FakeLines implements Component {
   readonly #next: ConsumerSet
   readonly #telemetry: Telemetry
   readonly #batch = new AccessLogs(new ByteInterner())
+  readonly #makesRecords: boolean
   readonly #sockets = new Set<Socket>()
   #server: Server | undefined
   #host: Host | undefined
 
-  constructor(settings: Settings, config: ConfigOf<typeof linesConfig>, next: ConsumerSet) {
+  constructor(settings: Settings, { config, makesRecords = false }: { config: ConfigOf<typeof linesConfig>; makesRecords?: boolean }, next: ConsumerSet) {
     this.#telemetry = settings.telemetry
+    this.#makesRecords = makesRecords
+    const store = config.storage === '' ? undefined : (settings.shared(config.storage) as FakeStore | undefined)
+    if (store !== undefined) settings.log.info({ store: store.name }, 'has a store')
     this.#config = config
     this.#next = next
   }
@@ -70,11 +76,20 @@ class FakeLines implements Component {
     createInterface({ input: socket }).on('line', (line) => {
       const { rows = [], do: deed } = JSON.parse(line) as { rows?: [string, number][]; do?: string }
       if (deed !== undefined) this.#do(deed)
-      socket.write(`${this.#consume(rows)}\n`)
+      void this.#answer(rows, socket)
     })
   }
 
-  #consume(rows: readonly (readonly [string, number])[]): string {
+  async #answer(rows: readonly (readonly [string, number])[], socket: Socket): Promise<void> {
+    try {
+      await this.#next.logs?.consume(this.#makesRecords ? recordsOf(rows.map(([host, code]) => `${host} ${code} 0`)) : this.#batchOf(rows))
+      socket.write('ok\n')
+    } catch (error) {
+      socket.write(`${(error as Error).name}\n`)
+    }
+  }
+
+  #batchOf(rows: readonly (readonly [string, number])[]): AccessLogs {
     const batch = this.#batch
     batch.grow(rows.length)
     batch.length = rows.length
@@ -85,12 +100,7 @@ class FakeLines implements Component {
       batch.responseCode[i] = code
       batch.entryClass[i] = 0
     }
-    try {
-      void this.#next.logs?.consume(batch)
-      return 'ok'
-    } catch (error) {
-      return (error as Error).name
-    }
+    return batch
   }
 
   #do(deed: string): void {
@@ -119,11 +129,17 @@ export const fakeLines = defineReceiver({
   runs: 'ingest',
   config: linesConfig,
   listens: ({ endpoint }) => [{ network: 'tcp', address: endpoint, path: ['endpoint'] }],
-  create: (settings, config, next) => new FakeLines(settings, config, next),
+  uses: ({ storage }) => useStorage(storage),
+  create: (settings, config, next) => new FakeLines(settings, { config }, next),
 })
 
-/** The same on the main thread. */
-export const fakeMainLines = defineReceiver({ ...fakeLines, type: 'fake_main_lines', runs: 'main' })
+/** The same on the main thread, where it makes records. */
+export const fakeMainLines = defineReceiver({
+  ...fakeLines,
+  type: 'fake_main_lines',
+  runs: 'main',
+  create: (settings, config, next) => new FakeLines(settings, { config, makesRecords: true }, next),
+})
 
 const stampConfig = configSchema({
   type: 'object',
@@ -135,20 +151,24 @@ const stampConfig = configSchema({
   },
 })
 
-/** Changes batches in place: writes a column and leaves rows out. */
-class FakeStamp implements Consumer<AccessLogs> {
+/** Changes batches in place: writes a column and leaves rows out; of records it changes the last word. */
+class FakeStamp implements Consumer<Logs> {
   readonly mutatesData = true
   readonly #config: ConfigOf<typeof stampConfig>
-  readonly #next: Consumer<AccessLogs>
+  readonly #next: Consumer<Logs>
 
-  constructor(config: ConfigOf<typeof stampConfig>, next: Consumer<AccessLogs>) {
+  constructor(config: ConfigOf<typeof stampConfig>, next: Consumer<Logs>) {
     this.#config = config
     this.#next = next
   }
 
-  consume(batch: AccessLogs): void | Promise<void> {
+  consume(batch: Logs): void | Promise<void> {
     const { stamp, keep_code: keepCode, refuse } = this.#config
     if (refuse) throw new TypeError('broken because the test says so')
+    if ('groups' in batch) {
+      for (const { records } of batch.groups) for (const record of records) record.body = (record.body as string).replace(/\d+$/, String(stamp))
+      return this.#next.consume(batch)
+    }
     let kept = 0
     for (let i = 0; i < batch.length; i++) {
       if (keepCode !== 0 && batch.responseCode[i] !== keepCode) continue
@@ -181,14 +201,15 @@ const family = {
 } as const
 const layout = seriesLayout(['host', 'code', 'stamp'], [family])
 
-class FakeCountIngest implements Consumer<AccessLogs> {
+class FakeCountIngest implements Consumer<Logs> {
   readonly #shard: SeriesShard
 
   constructor(link: IngestLink<ShardBuffers>) {
     this.#shard = new SeriesShard(layout, { rowsMax: 1000, textBytesMax: 10_000 }, (buffers) => link.send(buffers))
   }
 
-  consume(batch: AccessLogs): void {
+  consume(batch: Logs): void {
+    if ('groups' in batch) return
     for (let i = 0; i < batch.length; i++) {
       const labels = [batch.strings.text(batch.authority[i] as number), String(batch.responseCode[i]), String(batch.entryClass[i])]
       const row = this.#shard.rowOf(labels)
@@ -269,7 +290,7 @@ export const fakeCountedLines = defineReceiver({
   stability: { metrics: 'development' },
   runs: 'main',
   create: (_settings, _config, { metrics }) => new FakeCountMain(metrics as Consumer<SeriesMetrics>),
-  ingest: (settings, config, link) => new FakeLines(settings, config, { logs: new FakeCountIngest(link) }),
+  ingest: (settings, config, link) => new FakeLines(settings, { config }, { logs: new FakeCountIngest(link) }),
 })
 
 /** What the `fake_collect` exporters of this thread hold, by component id. */
@@ -314,15 +335,22 @@ export const fakeCollect = defineExporter({
   main: (settings) => new FakeCollect(settings),
 })
 
-/** Takes access logs on the main thread only. */
-export const fakeMainSink = defineExporter({
-  type: 'fake_main_sink',
-  description: 'Takes access logs on the main thread.',
-  stability: { logs: 'development' },
-  config: nothing,
-  main: () => ({ consumers: { logs: { consume: () => {} } } }),
-})
-
 export const fakeRegistry: Registry = {
-  factories: [fakeLines, fakeMainLines, fakeCountedLines, fakeStamp, fakeNumbered, fakeCount, fakeCollect, fakeMainSink, fakeNumber, fakeOther],
+  factories: [
+    fakeLines,
+    fakeMainLines,
+    fakeCountedLines,
+    fakeStamp,
+    fakeNumbered,
+    fakeCrossing,
+    fakeMark,
+    fakeParse,
+    fakeCount,
+    fakeCollect,
+    fakeRecordSink,
+    fakeNumber,
+    fakeOther,
+    fakeStore,
+    fakeStoreEverywhere,
+  ],
 }

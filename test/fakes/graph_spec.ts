@@ -1,4 +1,5 @@
 import type { ComponentKind } from '../../component/component.ts'
+import { crossingOf } from '../../component/course.ts'
 import type { ExtensionUse } from '../../component/factory.ts'
 import type { ComponentSpec, GraphSpec, PipelineSpec, Registry, ServiceSpec } from '../../component/spec.ts'
 import { distinctNeeds } from '../../config/extension_uses.ts'
@@ -20,19 +21,25 @@ type Configs = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
 /**
  * Makes a spec from a sketch, with the factories' defaults filled in at the top level of every config. Extensions are
- * those of the sketch, with what its receivers and processors want of them.
+ * those of the sketch, with what its components want of them.
  */
 export function graphSpec(sketch: GraphSketch, registry: Registry): GraphSpec {
   const section = (kind: ComponentKind, configs: Configs = {}): Record<string, ComponentSpec> =>
     Object.fromEntries(Object.entries(configs).map(([id, config]) => [id, componentSpec(kind, { id, config, registry })]))
-  const sections = { receivers: section('receiver', sketch.receivers), processors: section('processor', sketch.processors) }
-  const uses = [...Object.values(sections.receivers), ...Object.values(sections.processors)].flatMap((spec) => usesOf(spec, registry))
-  const extensions = Object.values(section('extension', sketch.extensions))
-  return {
-    ...sections,
+  const sections = {
+    receivers: section('receiver', sketch.receivers),
+    processors: section('processor', sketch.processors),
     connectors: section('connector', sketch.connectors),
     exporters: section('exporter', sketch.exporters),
-    extensions: extensions.map((spec) => ({ ...spec, uses: distinctNeeds(uses.filter(({ extension }) => extension === spec.id.type)) })),
+  }
+  const uses = Object.values(sections).flatMap((specs) => Object.values(specs).flatMap((spec) => usesOf(spec, registry)))
+  const extensions = Object.values(section('extension', sketch.extensions))
+  const isOf = ({ id }: ComponentSpec, { extension, named }: ExtensionUse): boolean => extension === (named === undefined ? id.type : id.text)
+  const crossing = crossingOf(registry.factories)?.type
+  return {
+    ...sections,
+    extensions: extensions.map((spec) => ({ ...spec, uses: distinctNeeds(uses.filter((use) => isOf(spec, use))) })),
+    ...(crossing === undefined ? {} : { crossing: sections.processors[crossing] ?? componentSpec('processor', { id: crossing, config: {}, registry }) }),
     pipelines: sketch.pipelines.map(([id, receivers, processors, exporters]) => {
       const pipeline = { id, signal: id.split('/')[0], receivers, processors, exporters }
       return pipeline as PipelineSpec

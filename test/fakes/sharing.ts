@@ -5,7 +5,7 @@ import { type ConfigOf, configSchema } from '../../component/config_schema.ts'
 import type { Consumer } from '../../component/consumer.ts'
 import { defineExtension, defineProcessor, type ExtensionUse, type SharingComponent } from '../../component/factory.ts'
 import type { IngestHalf, IngestLink, IngestOrigin, IngestPeer, MainHalf } from '../../component/link.ts'
-import type { AccessLogs } from '../../model/access_logs.ts'
+import type { Logs } from '../../model/logs.ts'
 
 /** An extension that shares a number with processors in every thread, and a processor that uses it. */
 
@@ -141,12 +141,12 @@ const numberedConfig = configSchema({
 })
 
 /** Writes the shared number into a column; 99 when there is none. */
-class FakeNumbered implements Consumer<AccessLogs> {
+class FakeNumbered implements Consumer<Logs> {
   readonly mutatesData = true
   readonly #shared: SharedNumber | undefined
-  readonly #next: Consumer<AccessLogs>
+  readonly #next: Consumer<Logs>
 
-  constructor(settings: Settings, next: Consumer<AccessLogs>) {
+  constructor(settings: Settings, next: Consumer<Logs>) {
     this.#shared = settings.shared('fake_number') as SharedNumber | undefined
     this.#next = next
     settings.log.info({ number: this.#shared?.number, notNamed: settings.shared('fake_other') }, 'created')
@@ -161,8 +161,8 @@ class FakeNumbered implements Consumer<AccessLogs> {
     sharingEvents.push('processor shutdown')
   }
 
-  consume(batch: AccessLogs): void | Promise<void> {
-    batch.entryClass.fill(this.#shared?.number ?? 99, 0, batch.length)
+  consume(batch: Logs): void | Promise<void> {
+    if (!('groups' in batch)) batch.entryClass.fill(this.#shared?.number ?? 99, 0, batch.length)
     return this.#next.consume(batch)
   }
 }

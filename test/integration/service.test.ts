@@ -1,5 +1,6 @@
 import { createServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import type { Registry } from '../../component/spec.ts'
 import { FakeClock } from '../fakes/clock.ts'
 import { collected, fakeRegistry } from '../fakes/components.ts'
 import type { GraphSketch } from '../fakes/graph_spec.ts'
@@ -217,15 +218,12 @@ describe('a start that fails', () => {
     await new Promise((resolve) => other.close(resolve))
   })
 
-  test('says what cannot run in ingest workers', async () => {
-    const run = newRun()
-    const sketch: GraphSketch = { ...counting(1), exporters: { fake_main_sink: {} }, pipelines: [['logs', ['fake_lines'], [], ['fake_main_sink']]] }
-    await expect(run.start(sketch)).rejects.toThrow(
-      'exporters.fake_main_sink: cannot run in ingest workers, where "logs" runs; set service.workers.threads: 0 or take it out of that pipeline',
-    )
-    await run.start({ ...sketch, threads: 0 })
-    expect(await sendLines(run.port(RECEIVER), LINES)).toEqual(['ok', 'ok'])
-    expect(run.telemetry.value('meshscope_exporter_consumed_items', { exporter: 'fake_main_sink', outcome: 'success' })).toBe(3)
+  test.for([0, 1])('says what cannot be reached from ingest workers, with %i threads', async (threads) => {
+    const factories: Registry = { factories: fakeRegistry.factories.filter(({ type }) => type !== 'fake_crossing') }
+    const run = new ServiceRun(factories, WORKER)
+    runs.push(run)
+    const sketch: GraphSketch = { ...counting(threads), exporters: { fake_record_sink: {} }, pipelines: [['logs', ['fake_lines'], [], ['fake_record_sink']]] }
+    await expect(run.start(sketch)).rejects.toThrow('exporters.fake_record_sink: cannot run in ingest workers, where "logs" runs; take it out of that pipeline')
   })
 })
 
@@ -292,8 +290,8 @@ describe('a reload', () => {
     const run = newRun()
     const sketch = (endpoint: string, config: object): GraphSketch => ({
       receivers: { fake_main_lines: { endpoint, ...config } },
-      exporters: { fake_main_sink: {} },
-      pipelines: [['logs', ['fake_main_lines'], [], ['fake_main_sink']]],
+      exporters: { fake_record_sink: {} },
+      pipelines: [['logs', ['fake_main_lines'], [], ['fake_record_sink']]],
     })
     const address = 'receivers.fake_main_lines'
     await run.start(sketch('127.0.0.1:0', {}))

@@ -115,9 +115,9 @@ describe('what an extension shares', () => {
     await run.start(
       sketch(1, {
         receivers: { fake_main_lines: {} },
-        exporters: { fake_main_sink: {} },
+        exporters: { fake_record_sink: {} },
         connectors: {},
-        pipelines: [['logs', ['fake_main_lines'], ['fake_numbered'], ['fake_main_sink']]],
+        pipelines: [['logs', ['fake_main_lines'], ['fake_numbered'], ['fake_record_sink']]],
       }),
     )
     expect(run.records.find(({ message }) => message === 'created')?.fields).toMatchObject({ number: 5 })
