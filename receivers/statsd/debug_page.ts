@@ -110,7 +110,7 @@ export function debugView(report: DebugReport, clientsMax: number): DebugView {
     top: report.talkers.map(({ name, kind, attributes, samples, ratePerS, lastSeenMs }) => ({
       metric: name,
       type: kind,
-      labels: Object.fromEntries(attributes.keys.map((key) => [key, String(attributes.get(key))])),
+      labels: Object.fromEntries(attributes.keys.map((key) => [key, attributes.get(key) as string])),
       samples,
       per_second: Math.round(ratePerS * 100) / 100,
       last_seen: timeText(lastSeenMs),

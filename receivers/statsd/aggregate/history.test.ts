@@ -98,7 +98,7 @@ describe('StatHub, by random histories', () => {
           } else {
             for (const { series, values, stride, startTimesMs } of await hub.collect()) {
               for (const [i, attributes] of series.entries()) {
-                const key = String(attributes.values[0])
+                const key = attributes.values[0] as string
                 const total = values[i * stride] as number
                 const known = seen.get(key)
                 if (known !== undefined && known.total > total && startTimesMs[i] === known.startMs) falls++

@@ -62,7 +62,7 @@ export function pointsOf(families: readonly FamilyPoints[]): Map<string, number[
   const points = new Map<string, number[]>()
   for (const { family, series, values, offset, stride } of families) {
     for (const [i, attributes] of series.entries()) {
-      const labels = attributes.keys.map((key, n) => `${key}=${String(attributes.values[n])}`).join(',')
+      const labels = attributes.keys.map((key, n) => `${key}=${attributes.values[n] as string}`).join(',')
       points.set(`${family.name}{${labels}}`, [...values.subarray(offset + i * stride, offset + (i + 1) * stride)])
     }
   }
