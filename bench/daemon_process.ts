@@ -1,6 +1,6 @@
 /** The daemon as a process to be measured: started with a config of its own, watched through /proc. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,15 +8,13 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { stringify } from 'yaml'
 
 const REPOSITORY = join(import.meta.dirname, '..')
-/** `sysconf(_SC_CLK_TCK)`, which is 100 on every Linux that Node.js runs on. */
-const TICKS_PER_SECOND = 100
 const START_TIMEOUT_MS = 30_000
 
 export interface MeasuredDaemon {
   readonly pid: number
   /** Where the receiver listens. */
   readonly alsPort: number
-  /** CPU seconds of all threads since the start, user and system. */
+  /** CPU seconds of all threads, user and system; only differences mean something. */
   cpuSeconds(): number
   /** Resident memory in MiB, now. */
   rssMib(): number
@@ -145,12 +143,26 @@ async function ready(child: ChildProcess, url: string): Promise<void> {
   }
 }
 
-/** CPU seconds of all threads of a process since its start, user and system. */
+/**
+ * CPU seconds of all threads that a process has now, user and system. The scheduler's own sums, exact to the microsecond:
+ * what /proc/<pid>/stat says is guessed from where the clock's ticks fall.
+ */
 export function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  // The command's name stands in brackets and may hold spaces; utime and stime are fields 14 and 15.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+  const tasks = join('/proc', String(pid), 'task')
+  const nanoseconds = readdirSync(tasks).map((task) => {
+    try {
+      return Number(readFileSync(join(tasks, task, 'schedstat'), 'utf8').split(' ')[0])
+    } catch (error) {
+      // A thread that has ended since the list was read.
+      if (isGone(error)) return 0
+      throw error
+    }
+  })
+  return nanoseconds.reduce((sum, one) => sum + one, 0) / 1e9
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')
 }
 
 /** Resident memory of a process, now or at its highest. */

@@ -64,7 +64,7 @@ function entry(writer: ProtobufWriter, n: number, { tuples, hasAddressesOnly = f
       service,
       id,
       outcome,
-      pod: hasAddressesOnly ? podOf(tuple >> 2, n) : undefined,
+      pod: hasAddressesOnly ? podOf(tuple >> 2, Math.trunc(n / tuples)) : undefined,
       startSeconds: endSeconds - 1000 + (n % 1000),
     }),
   )
@@ -129,9 +129,9 @@ function commonProperties(writer: ProtobufWriter, { n, service, id, outcome, pod
   writer.varint(33, 6)
 }
 
-/** One of the addresses of the pods `10 * service` to `10 * service + 9`, which are numbered from 10.0.0.0 on. */
-function podOf(service: number, n: number): string {
-  const slot = service * 10 + ((n >> 2) % 10)
+/** The addresses, in turns, of the pods `10 * service` to `10 * service + 9`, which are numbered from 10.0.0.0 on. */
+function podOf(service: number, turn: number): string {
+  const slot = service * 10 + (turn % 10)
   return `10.${slot >> 16}.${(slot >> 8) & 255}.${slot & 255}`
 }
 

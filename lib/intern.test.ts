@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ByteInterner } from './intern.ts'
+import { ByteInterner, SHORT_TEXT_WORDS } from './intern.ts'
 
 function interning(interner: ByteInterner): (text: string | Uint8Array) => number {
   return (text) => {
@@ -31,6 +31,23 @@ describe('ByteInterner', () => {
     const id = interning(interner)(Uint8Array.of(0x63, 0xe9))
     expect(interner.text(id)).toBe('c\ufffd')
     expect([...interner.bytes(id)]).toEqual([0x63, 0xe9])
+  })
+
+  test('gives keys that are equal for equal bytes only', () => {
+    const text = fc.oneof(fc.uint8Array({ maxLength: 20 }), fc.uint8Array({ maxLength: 20, max: 1 }))
+    fc.assert(
+      fc.property(text, text, (one, other) => {
+        const interner = new ByteInterner()
+        const keyOf = (bytes: Uint8Array): string => {
+          const key = new Int32Array(SHORT_TEXT_WORDS + 2).fill(-1)
+          interner.key(interning(interner)(bytes), key, 1)
+          expect([key[0], key[SHORT_TEXT_WORDS + 1]]).toEqual([-1, -1])
+          return key.join()
+        }
+        expect(keyOf(one)).toBe(keyOf(one.slice()))
+        expect(keyOf(one) === keyOf(other)).toBe(Buffer.compare(one, other) === 0)
+      }),
+    )
   })
 
   test('agrees with a map for any strings, across growth of its tables', () => {

@@ -1,5 +1,26 @@
 const decoder = new TextDecoder('utf-8', { fatal: false })
 
+/** What `writeShortText` writes. */
+export const SHORT_TEXT_WORDS = 5
+const SHORT_TEXT_MIN = 4
+const SHORT_TEXT_MAX = 16
+
+/**
+ * Writes 4 to 16 bytes as five words that no other bytes have, the last of which is their length, from `to[at]` on.
+ * Returns false, and writes nothing, for shorter and longer ones.
+ */
+export function writeShortText(view: DataView, start: number, length: number, to: Int32Array, at: number): boolean {
+  if (length < SHORT_TEXT_MIN || length > SHORT_TEXT_MAX) return false
+  const isTwoWords = length >= 8
+  // From both ends towards the middle, where words overlap unless there are sixteen bytes.
+  to[at] = view.getInt32(start, true)
+  to[at + 1] = isTwoWords ? view.getInt32(start + 4, true) : 0
+  to[at + 2] = isTwoWords ? view.getInt32(start + length - 8, true) : 0
+  to[at + 3] = view.getInt32(start + length - 4, true)
+  to[at + 4] = length
+  return true
+}
+
 /** A table with a longer run of occupied slots is started over: somebody makes strings that collide. */
 const PROBES_MAX = 128
 
@@ -101,6 +122,19 @@ export class ByteInterner {
     if (id === 0) return this.#arena.subarray(0, 0)
     const at = this.#offsets[id] as number
     return this.#arena.subarray(at, at + (this.#lengths[id] as number))
+  }
+
+  /**
+   * Writes `SHORT_TEXT_WORDS` words that stand for the bytes of an id and no others, from `to[at]` on; what `writeShortText`
+   * writes, if it can, and else the id with a last word of 0. All are 0 for the empty string.
+   */
+  key(id: number, to: Int32Array, at: number): void {
+    if (id !== 0 && writeShortText(this.#view, this.#offsets[id] as number, this.#lengths[id] as number, to, at)) return
+    to[at] = id
+    to[at + 1] = 0
+    to[at + 2] = 0
+    to[at + 3] = 0
+    to[at + 4] = 0
   }
 
   // Here and in `#equals`, `| 0` spares a check for overflow and a conversion at each step.

@@ -1,4 +1,4 @@
-import type { ByteInterner } from '../lib/intern.ts'
+import { type ByteInterner, writeShortText } from '../lib/intern.ts'
 import type { Resource } from './attributes.ts'
 import type { EdgeTable } from './edges.ts'
 
@@ -315,6 +315,23 @@ export class AccessLogs {
     const id = this.strings.intern(bytes, this.#view, at, at + (~cell & ADDRESS_LENGTH_MAX))
     column[i] = id
     return id
+  }
+
+  /**
+   * Writes `SHORT_TEXT_WORDS` words that stand for the text of row `i` of an address column and for no other in this epoch
+   * of `strings`, from `to[at]` on. The last is 31 at most, and all are 0 when the column is empty. Short texts, which
+   * are nearly all, need not be interned for that.
+   */
+  addressKey(column: Int32Array, i: number, to: Int32Array, at: number): void {
+    const cell = column[i] as number
+    if (cell >= 0) {
+      this.strings.key(cell, to, at)
+      return
+    }
+    const start = ~cell >>> ADDRESS_LENGTH_BITS
+    const bytes = this.#message
+    this.#view ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    if (!writeShortText(this.#view, start, ~cell & ADDRESS_LENGTH_MAX, to, at)) this.strings.key(this.address(column, i), to, at)
   }
 
   /** Milliseconds since the epoch when row `i` began. */

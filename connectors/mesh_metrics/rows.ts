@@ -2,6 +2,7 @@ import type { Counter } from '../../component/telemetry.ts'
 import { type AccessLogs, AddressKind, EntryKind } from '../../model/access_logs.ts'
 import type { EdgeTable } from '../../model/edges.ts'
 import type { SeriesShard } from '../../model/series/shard.ts'
+import { LabelEdges } from './label_edges.ts'
 import { isTooLong, labelValue } from './label_values.ts'
 import type { Facts, Plan } from './plan.ts'
 import { TupleMemo } from './tuple_memo.ts'
@@ -36,6 +37,7 @@ interface TableMemo {
   epoch: number
   generation: number
   readonly memo: TupleMemo
+  readonly alike: LabelEdges
 }
 
 /**
@@ -47,6 +49,7 @@ export class RowFinder {
   readonly #memos = new WeakMap<EdgeTable, TableMemo>()
   #edges!: EdgeTable
   #memo!: TupleMemo
+  #alike!: LabelEdges
   #generation = 0
 
   constructor(settings: RowFinderSettings) {
@@ -57,9 +60,10 @@ export class RowFinder {
   use(edges: EdgeTable): void {
     let known = this.#memos.get(edges)
     if (known === undefined) {
-      known = { epoch: edges.epoch, generation: this.#generation, memo: new TupleMemo(this.#settings.memoMax) }
+      known = { epoch: edges.epoch, generation: this.#generation, memo: new TupleMemo(this.#settings.memoMax), alike: new LabelEdges() }
       this.#memos.set(edges, known)
     }
+    if (known.epoch !== edges.epoch) known.alike.clear()
     if (known.epoch !== edges.epoch || known.generation !== this.#generation) {
       known.epoch = edges.epoch
       known.generation = this.#generation
@@ -67,6 +71,7 @@ export class RowFinder {
     }
     this.#edges = edges
     this.#memo = known.memo
+    this.#alike = known.alike
   }
 
   /** Forgets all rows; to be called when a shard has started over. */
@@ -76,7 +81,7 @@ export class RowFinder {
 
   /** Packed row of a finished request; see `groupOf` and `rowOf`. */
   request(logs: AccessLogs, i: number): number {
-    const edge = logs.edge[i] as number
+    const edge = this.#alike.first(logs.edge[i] as number, this.#edges)
     const flags = (logs.flags[i] as number) | 0
     const code = logs.responseCode[i] as number
     let kind = ((logs.grpcStatus[i] as number) & 0xffff) | ((logs.isGrpc[i] as number) << 16)
@@ -86,12 +91,12 @@ export class RowFinder {
       port = serverPort(logs, i)
     }
     const known = this.#memo.find(edge, flags, code, kind, port)
-    return known >= 0 ? known : this.#newRequest(logs, i, kind, port)
+    return known >= 0 ? known : this.#newRequest(logs, i, { edge, kind, port })
   }
 
   /** Packed row of the messages of a gRPC call. */
   messages(logs: AccessLogs, i: number): number {
-    const edge = logs.edge[i] as number
+    const edge = this.#alike.first(logs.edge[i] as number, this.#edges)
     const known = this.#memo.find(edge, 0, 0, MESSAGES, 0)
     if (known >= 0) return known
     const packed = this.#rowIn(this.#settings.plan.messages, edge, factsOf(logs, i))
@@ -101,7 +106,7 @@ export class RowFinder {
 
   /** Packed row of a TCP connection. */
   tcp(logs: AccessLogs, i: number): number {
-    const edge = logs.edge[i] as number
+    const edge = this.#alike.first(logs.edge[i] as number, this.#edges)
     const flags = (logs.flags[i] as number) | 0
     const port = this.#settings.plan.needsDetails ? serverPort(logs, i) : 0
     const known = this.#memo.find(edge, flags, 0, TCP, port)
@@ -111,8 +116,7 @@ export class RowFinder {
     return packed
   }
 
-  #newRequest(logs: AccessLogs, i: number, kind: number, port: number): number {
-    const edge = logs.edge[i] as number
+  #newRequest(logs: AccessLogs, i: number, { edge, kind, port }: { readonly edge: number; readonly kind: number; readonly port: number }): number {
     const facts = factsOf(logs, i)
     const packed = this.#rowIn(this.#settings.plan.requestGroup(this.#edges.get(edge), facts), edge, facts)
     this.#memo.add(edge, (logs.flags[i] as number) | 0, logs.responseCode[i] as number, kind, port, packed)
