@@ -7,9 +7,12 @@ import { basicAuthExtension } from '../../extensions/basicauth/factory.ts'
 import { bearerTokenAuthExtension } from '../../extensions/bearertokenauth/factory.ts'
 import { healthCheckExtension } from '../../extensions/health_check/factory.ts'
 import { k8sMetadataExtension } from '../../extensions/k8s_metadata/factory.ts'
+import { attributesProcessor } from '../../processors/attributes/factory.ts'
 import { batchProcessor } from '../../processors/batch/factory.ts'
 import { k8sAttributesProcessor } from '../../processors/k8s_attributes/factory.ts'
+import { memoryLimiterProcessor } from '../../processors/memory_limiter/factory.ts'
 import { meshProcessor } from '../../processors/mesh/factory.ts'
+import { resourceProcessor } from '../../processors/resource/factory.ts'
 import { envoyAlsReceiver } from '../../receivers/envoyals/factory.ts'
 import { statsdReceiver } from '../../receivers/statsd/factory.ts'
 
@@ -21,6 +24,9 @@ export const registry: Registry = {
     meshProcessor,
     k8sAttributesProcessor,
     batchProcessor,
+    memoryLimiterProcessor,
+    attributesProcessor,
+    resourceProcessor,
     meshMetricsConnector,
     debugExporter,
     fileExporter,
