@@ -152,6 +152,26 @@ export class ProtobufWriter {
     return this.close()
   }
 
+  /** `values[from, to)` as repeated fixed64 in packed form: rounded, and 0 where they are negative. */
+  packedCounts(field: number, values: Float64Array, from: number, to: number): this {
+    this.open(field, (to - from) * 8)
+    this.#reserve((to - from) * 8)
+    for (let i = from; i < to; i++, this.#at += 8) {
+      const value = wholeCount(values[i] as number)
+      this.#view.setUint32(this.#at, value % 0x1_0000_0000, true)
+      this.#view.setUint32(this.#at + 4, value < 0x1_0000_0000 ? 0 : Math.floor(value / 0x1_0000_0000), true)
+    }
+    return this.close()
+  }
+
+  /** `values[from, to)` as repeated uint64 in packed form: rounded, and 0 where they are negative. */
+  packedVarintCounts(field: number, values: Float64Array, from: number, to: number): this {
+    this.open(field, to - from)
+    this.#reserve((to - from) * 10)
+    for (let i = from; i < to; i++) this.#varint(wholeCount(values[i] as number))
+    return this.close()
+  }
+
   /** Repeated fixed64 in packed form; the values must be safe integers that are not negative. */
   packedFixed64(field: number, values: ArrayLike<number>): this {
     this.open(field, values.length * 8)
@@ -196,6 +216,11 @@ export class ProtobufWriter {
     this.#view.setUint32(this.#at + 4, high, true)
     this.#at += 8
     return this
+  }
+
+  /** A field of type fixed64; the value must be a safe integer that is not negative. */
+  fixed64Number(field: number, value: number): this {
+    return this.fixed64Halves(field, value % 0x1_0000_0000, Math.floor(value / 0x1_0000_0000))
   }
 
   /** A nested message whose fields are written by `write`. */
@@ -317,6 +342,11 @@ export class ProtobufWriter {
     this.#bytes = grown
     this.#view = new DataView(grown.buffer)
   }
+}
+
+/** A number of observations as an integer from 0 to 2^53 - 1. */
+export function wholeCount(value: number): number {
+  return value > 0 ? Math.min(Math.round(value), Number.MAX_SAFE_INTEGER) : 0
 }
 
 function hexDigit(unit: number): number {
