@@ -36,7 +36,7 @@ export class ResourceActions<T extends Logs | Metrics | Traces> implements Consu
       batch.resource = this.#proxy(batch)
       return this.#next.consume(batch)
     }
-    const series = batch as SeriesMetrics
+    const series: SeriesMetrics = batch
     // The compiler cannot follow that what is left of T is series.
     const families = series.families.map((points) => ({ ...points, resource: this.#resource(points.resource, series.client, this.#known) }))
     return this.#next.consume({ ...series, families } as unknown as T)
