@@ -49,9 +49,10 @@ export interface HttpServerSettings {
   readonly clock: Clock
   /** Answers one request. A rejection is answered with 500, or by cutting the connection when the answer has begun. */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
+  /** Connections beyond this are closed at once; without it 1024, enough for a handful of scrapers and probes. */
+  readonly connectionsMax?: number
 }
 
-/** Connections beyond this are closed at once: a listener for a handful of scrapers and probes. */
 const CONNECTIONS_MAX = 1024
 
 /** Another process may hold the port that the system chose for IPv4 on IPv6. */
@@ -164,8 +165,9 @@ export class HttpServer {
     }
     const serve = (request: IncomingMessage, response: ServerResponse): void => void this.#serve(request, response)
     const server = tls === undefined ? createPlainServer(limits, serve) : createSecureServer({ ...tls.options, ...limits }, serve)
-    server.maxConnections = CONNECTIONS_MAX
-    server.on('drop', () => this.#settings.log.warn({ connections: CONNECTIONS_MAX }, 'connection refused: too many are open'))
+    const connectionsMax = this.#settings.connectionsMax ?? CONNECTIONS_MAX
+    server.maxConnections = connectionsMax
+    server.on('drop', () => this.#settings.log.warn({ connections: connectionsMax }, 'connection refused: too many are open'))
     return server
   }
 

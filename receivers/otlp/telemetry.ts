@@ -1,0 +1,77 @@
+import { RECEIVED_ITEMS } from '../../component/kit/receiver_telemetry.ts'
+import { SIGNALS, type Signal } from '../../component/signal.ts'
+import type { Counter, Gauge, InstrumentSpec, Telemetry } from '../../component/telemetry.ts'
+import { FAULT_KINDS } from './answers.ts'
+import type { Outcome, Transport } from './messages.ts'
+
+export const ACCEPTED_LOG_RECORDS = RECEIVED_ITEMS.logs.accepted
+export const REFUSED_LOG_RECORDS = RECEIVED_ITEMS.logs.refused
+export const FAILED_LOG_RECORDS = RECEIVED_ITEMS.logs.failed
+export const ACCEPTED_METRIC_POINTS = RECEIVED_ITEMS.metrics.accepted
+export const REFUSED_METRIC_POINTS = RECEIVED_ITEMS.metrics.refused
+export const FAILED_METRIC_POINTS = RECEIVED_ITEMS.metrics.failed
+export const ACCEPTED_SPANS = RECEIVED_ITEMS.traces.accepted
+export const REFUSED_SPANS = RECEIVED_ITEMS.traces.refused
+export const FAILED_SPANS = RECEIVED_ITEMS.traces.failed
+
+const LABELS = { receiver: 'id of the receiver', transport: 'grpc or http' }
+
+export const REQUESTS: InstrumentSpec = {
+  name: 'meshscope_otlp_requests',
+  description:
+    'Requests to export, by what became of them. Items are counted of those that could be decoded: accepted, refused, throttled, rejected and failed ones.',
+  unit: '{requests}',
+  type: 'counter',
+  labels: {
+    ...LABELS,
+    signal: 'logs, metrics or traces',
+    outcome:
+      'accepted; by the pipelines: refused, throttled (they said when to come again), rejected (for good), failed (an error in the daemon), no_pipeline; by the receiver: invalid (not OTLP), overload (pending.…_max), too_large, unauthenticated, encoding (unknown compression), media_type, shutdown, cut (the client left before the request was whole)',
+  },
+}
+export const REQUEST_BYTES: InstrumentSpec = {
+  name: 'meshscope_otlp_request_bytes',
+  description: 'Bytes of requests as they came over the wire, compressed where they were.',
+  unit: 'By',
+  type: 'counter',
+  labels: LABELS,
+}
+export const PENDING_REQUESTS: InstrumentSpec = {
+  name: 'meshscope_otlp_pending_requests',
+  description: 'Requests that are being read or wait for the pipelines.',
+  unit: '{requests}',
+  type: 'gauge',
+  labels: { receiver: 'id of the receiver' },
+}
+export const PENDING_BYTES: InstrumentSpec = {
+  name: 'meshscope_otlp_pending_bytes',
+  description: 'Bytes of requests that are being read or wait for the pipelines.',
+  unit: 'By',
+  type: 'gauge',
+  labels: { receiver: 'id of the receiver' },
+}
+
+/** The instruments of an ingest half. */
+export interface IngestInstruments {
+  readonly requests: Readonly<Record<Transport, Readonly<Record<Signal, Readonly<Record<Outcome['kind'], Counter>>>>>>
+  readonly bytes: Readonly<Record<Transport, Counter>>
+  readonly pendingRequests: Gauge
+  readonly pendingBytes: Gauge
+}
+
+/** `receiver` is the id as in the config, `otlp/edge`. Counters of transports that are off are never shown: they are not made. */
+export function ingestInstruments(telemetry: Telemetry, receiver: string): IngestInstruments {
+  const byOutcome = (transport: Transport, signal: Signal) =>
+    recordOf(['accepted', ...FAULT_KINDS] as const, (outcome) => telemetry.counter(REQUESTS, { receiver, transport, signal, outcome }))
+  const bySignal = (transport: Transport) => recordOf(SIGNALS, (signal) => byOutcome(transport, signal))
+  return {
+    requests: recordOf(['grpc', 'http'] as const, bySignal),
+    bytes: recordOf(['grpc', 'http'] as const, (transport) => telemetry.counter(REQUEST_BYTES, { receiver, transport })),
+    pendingRequests: telemetry.gauge(PENDING_REQUESTS, { receiver }),
+    pendingBytes: telemetry.gauge(PENDING_BYTES, { receiver }),
+  }
+}
+
+function recordOf<K extends string, V>(keys: readonly K[], valueOf: (key: K) => V): Readonly<Record<K, V>> {
+  return Object.fromEntries(keys.map((key) => [key, valueOf(key)])) as Record<K, V>
+}
