@@ -1,0 +1,138 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { expandTemplate, globPattern, re2Pattern, replaceMatches } from './patterns.ts'
+
+describe('a pattern of RE2 means the same', () => {
+  test.for<{ readonly pattern: string; readonly yes: readonly string[]; readonly no: readonly string[] }>([
+    { pattern: 'a.c', yes: ['abc', 'a\rc', 'a😀c', 'xabcx'], no: ['a\nc', 'ac'] },
+    { pattern: '(?s)a.c', yes: ['a\nc'], no: ['ac'] },
+    { pattern: '(?i)straße', yes: ['STRAßE'], no: ['strasse'] },
+    { pattern: 'a(?i)b|c', yes: ['aB', 'C'], no: ['AB'] },
+    { pattern: 'x(?i:y)z', yes: ['xYz'], no: ['xYZ'] },
+    { pattern: '(?i)a(?-i)b', yes: ['Ab'], no: ['AB'] },
+    { pattern: '^(?P<year>\\d{4})-(?<month>\\d{2})$', yes: ['2026-11'], no: ['2026-11-01', '٢٠٢٦-11'] },
+    { pattern: '(?m)^b$', yes: ['a\nb\nc'], no: ['a\rb\rc', 'ab'] },
+    { pattern: '\\Aab\\z', yes: ['ab'], no: ['ab\n', 'xab'] },
+    { pattern: '\\w+\\s\\W', yes: ['ab -'], no: ['ab\u00a0-', 'ab c'] },
+    { pattern: '[\\w.-]+@[^\\s]+', yes: ['a-b.c@d'], no: ['@ '] },
+    { pattern: '[[:alpha:]_]\\S', yes: ['a1', '_x'], no: ['1 ', 'a '] },
+    { pattern: '[]a]', yes: [']', 'a'], no: ['b'] },
+    { pattern: '[^]a]', yes: ['b'], no: [']'] },
+    { pattern: '[a-]', yes: ['-'], no: ['b'] },
+    { pattern: '\\pL\\p{Greek}\\P{Lu}', yes: ['aαa'], no: ['1αa', 'aαA'] },
+    { pattern: '/user/{id}/x{2}', yes: ['/user/{id}/xx'], no: ['/user/id/xx'] },
+    { pattern: 'password\\=[^\\s]*(\\s?)', yes: ['password=abc '], no: ['password:abc'] },
+    { pattern: '\\Qa.b*\\E+', yes: ['a.b*'], no: ['aab'] },
+    { pattern: '\\x41\\x{1F600}\\101', yes: ['A😀A'], no: ['AA'] },
+    { pattern: 'a\\-b\\_\\"\\/', yes: ['a-b_"/'], no: ['ab'] },
+    { pattern: 'a{2,}?b', yes: ['aaab'], no: ['ab'] },
+    { pattern: '\\bfoo\\b', yes: ['a foo b'], no: ['foobar'] },
+    { pattern: '', yes: ['', 'a'], no: [] },
+  ])('$pattern', ({ pattern, yes, no }) => {
+    const compiled = re2Pattern(pattern)
+    expect([...yes, ...no].filter((text) => compiled.test(text))).toEqual(yes)
+  })
+})
+
+describe('a pattern that RE2 or JavaScript does not have is told', () => {
+  test.for<{ readonly pattern: string; readonly message: RegExp }>([
+    { pattern: 'a(?=b)', message: /^\(\?= is not supported: RE2 cannot look around$/ },
+    { pattern: '(?<!a)b', message: /^\(\?<! is not supported/ },
+    { pattern: '(a)\\1', message: /^\\1 is not supported: RE2 has no references/ },
+    { pattern: '(a', message: /^missing \)$/ },
+    { pattern: 'a)', message: /^unexpected \)$/ },
+    { pattern: '[a', message: /^missing \]$/ },
+    { pattern: '*a', message: /^nothing to repeat with \*$/ },
+    { pattern: 'a**', message: /^two repetitions in a row after a$/ },
+    { pattern: 'a{1001}', message: /repeats more than 1000 times/ },
+    { pattern: '(?U)a+', message: /^the flag U is not supported$/ },
+    { pattern: '\\C', message: /^\\C is not supported$/ },
+    { pattern: '\\pX', message: /Invalid property name/ },
+    { pattern: '[z-a]', message: /out of order/ },
+    { pattern: '(a+)+$', message: /repeats a repetition, which can take exponential time/ },
+    { pattern: '((?:\\w*))*', message: /exponential time/ },
+    { pattern: 'a\\', message: /^missing a character after \\$/ },
+    { pattern: '('.repeat(300), message: /^nested too deeply$/ },
+  ])('$pattern', ({ pattern, message }) => {
+    expect(() => re2Pattern(pattern)).toThrow(SyntaxError)
+    expect(() => re2Pattern(pattern)).toThrow(message)
+  })
+})
+
+test('throws nothing but a SyntaxError, on any pattern', () => {
+  const piece = fc.constantFrom(
+    '(',
+    ')',
+    '[',
+    ']',
+    '{',
+    '}',
+    '?',
+    '*',
+    '+',
+    '|',
+    '\\',
+    'p',
+    'Q',
+    'E',
+    'x',
+    '1',
+    ',',
+    '-',
+    '^',
+    '$',
+    '.',
+    ':',
+    'P',
+    '<',
+    '>',
+    'a',
+    'é',
+    '😀',
+  )
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string({ unit: 'binary' }),
+        fc.array(piece).map((parts) => parts.join('')),
+      ),
+      (pattern) => {
+        for (const compile of [re2Pattern, globPattern]) {
+          try {
+            compile(pattern)
+          } catch (error) {
+            expect(error).toBeInstanceOf(SyntaxError)
+          }
+        }
+      },
+    ),
+    { numRuns: 3000 },
+  )
+})
+
+test.for([
+  { template: '$1-$2', text: 'b-c' },
+  { template: '${1}x$$', text: 'bx$' },
+  { template: '$1x', text: '' },
+  { template: '${name}!$9', text: 'c!' },
+  { template: '$', text: '$' },
+])('fills in $template', ({ template, text }) => {
+  expect(expandTemplate(template, ['bc', 'b', 'c'], { name: 'c' })).toBe(text)
+})
+
+test('replaces all matches', () => {
+  expect(replaceMatches('a1b22', re2Pattern('\\d+', 'g'), ([match]) => `<${match}>`)).toBe('a<1>b<22>')
+  expect(replaceMatches('abc', re2Pattern('x*', 'g'), () => '-')).toBe('-a-b-c-')
+  expect(replaceMatches('baac', re2Pattern('a*', 'g'), () => '-')).toBe('-b-c-')
+})
+
+test.for<{ readonly glob: string; readonly yes: readonly string[]; readonly no: readonly string[] }>([
+  { glob: '/user/*/list/*', yes: ['/user/1/list/2', '/user/a/b/list/'], no: ['/user/1', 'x/user/1/list/2'] },
+  { glob: 'a?c', yes: ['abc'], no: ['ac'] },
+  { glob: '{cat,dog}s', yes: ['cats', 'dogs'], no: ['cat,dogs'] },
+  { glob: '[a-c]x[!0-9]', yes: ['bxa'], no: ['bx1', 'dxa'] },
+  { glob: 'a.b\\*', yes: ['a.b*'], no: ['axb*', 'a.bc'] },
+])('matches the glob $glob', ({ glob, yes, no }) => {
+  const pattern = globPattern(glob)
+  expect([...yes, ...no].filter((text) => pattern.test(text))).toEqual(yes)
+})
