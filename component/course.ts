@@ -30,8 +30,8 @@ export interface Course {
   readonly late: readonly number[]
   /** Where the data is in front of the last step when that is inserted for exporters, and after all steps. */
   readonly places: { readonly early: 'ingest' | 'main'; readonly late: 'ingest' | 'main' }
-  /** True when what reaches `early`, or `late` when nothing is inserted for exporters, may be access logs. */
-  readonly endsInAccessLogs: boolean
+  /** Exporters, by index, that access logs may reach. */
+  readonly reachedByAccessLogs: readonly number[]
   /** What would have to be on the main thread and cannot be reached there; the course ends before it. */
   readonly stuck: { readonly processors: readonly number[]; readonly exporters: readonly number[] }
 }
@@ -130,13 +130,13 @@ class Way {
   }
 
   end(exporters: Pick<Course, 'early' | 'late'>): Course {
-    return this.#course({ ...exporters, places: { early: this.place, late: this.place }, endsInAccessLogs: this.#mayBeAccessLogs })
+    return this.#course({ ...exporters, places: { early: this.place, late: this.place }, reachedByAccessLogs: this.#mayBeAccessLogs ? exporters.late : [] })
   }
 
   endBehindCrossing(exporters: Pick<Course, 'early' | 'late'>, before: number): Course {
     const early = this.place
     this.cross({ before })
-    return this.#course({ ...exporters, places: { early, late: this.place }, endsInAccessLogs: true })
+    return this.#course({ ...exporters, places: { early, late: this.place }, reachedByAccessLogs: this.#signal === 'logs' ? exporters.early : [] })
   }
 
   stuckAt(stuck: Course['stuck']): Course {

@@ -2,7 +2,7 @@ import type { ComponentId } from '../component/component.ts'
 import type { Factory } from '../component/factory.ts'
 import { findFactory, formatId, ID_FORM, kindOf, parseId, SECTIONS, type Section, sectionOf } from './ids.ts'
 import { type ConfigNode, formatPath, keyOrigin, type NodePath, nodeAt, type Origin, toPlain } from './node.ts'
-import type { ProblemList } from './problem.ts'
+import { ProblemList } from './problem.ts'
 import { checkSchema } from './schema_check.ts'
 import { describeFound, unknownName, withArticle } from './wording.ts'
 
@@ -42,6 +42,22 @@ export function checkComponents(root: ConfigNode, factories: readonly Factory[],
     }
   }
   return definitions
+}
+
+/** A component that nobody has configured and something needs, as its defaults have it; what is wrong with them is told where it is needed. */
+export function checkImplicit(
+  { root, factory, by }: { readonly root: ConfigNode; readonly factory: Factory; readonly by: { readonly path: NodePath; readonly origin: Origin } },
+  problems: ProblemList,
+): Definition {
+  const { kind, type } = factory
+  const section = sectionOf(kind)
+  const path = [section, type]
+  const found = new ProblemList()
+  const config = checkSchema({ root, path, config: factory.config }, found)
+  for (const problem of found.problems()) {
+    problems.add({ ...problem, origin: by.origin, hint: problem.hint ?? `configure ${formatPath(path)}, which ${formatPath(by.path)} needs` })
+  }
+  return { section, id: { kind, type, name: '', text: type }, path, origin: by.origin, factory, config }
 }
 
 interface SectionInput {

@@ -61,3 +61,18 @@ describe('what components want of an extension', () => {
     expect(() => loadConfig({ sources, registry, env: {} })).toThrow('BUG: processors.k8s_attributes needs the extension k8s_metadata, which is not built in')
   })
 })
+
+test('an extension that settings name gets what is wanted of that one, under its canonical id', () => {
+  const { spec, problems } = load(`
+receivers: {als: {auth: {authenticator: basic_auth}}, records: }
+exporters: {loki: {auth: {authenticator: " basicauth / b"}}, loki/2: {auth: {authenticator: basicauth/b}}, loki/3: {auth: {authenticator: basicauth}}}
+extensions: {basicauth: , basicauth/b: , basicauth/c: }
+service: {extensions: [basicauth/c, basicauth, basicauth/b], pipelines: {logs: {receivers: [als, records], exporters: [loki, loki/2, loki/3]}}}
+`)
+  expect(problems).toEqual([])
+  expect(spec?.extensions.map(({ id, uses }) => [id.text, uses])).toEqual([
+    ['basicauth/c', []],
+    ['basicauth', [{ side: 'client' }, { side: 'server' }]],
+    ['basicauth/b', [{ side: 'client' }]],
+  ])
+})

@@ -1,11 +1,11 @@
-import type { ExtensionUse, Factory, NamedUse } from '../component/factory.ts'
+import type { NamedUse as AddressedUse, ExtensionUse, Factory } from '../component/factory.ts'
 import { canonicalJson } from '../lib/canonical_json.ts'
-import type { Definition, Definitions } from './components.ts'
+import { checkImplicit, type Definition, type Definitions } from './components.ts'
 import { sectionOf } from './ids.ts'
+import { checkNamedExtensions, type NamedUse, namedId } from './named_extensions.ts'
 import { type ConfigNode, formatPath, valueOrigin } from './node.ts'
 import type { Reference } from './pipelines.ts'
-import { formatOrigin, ProblemList } from './problem.ts'
-import { checkSchema } from './schema_check.ts'
+import { formatOrigin, type ProblemList } from './problem.ts'
 
 /** An extension that will run. */
 export interface RunningExtension {
@@ -35,6 +35,10 @@ interface Use extends ExtensionUse {
   readonly by: Definition
 }
 
+function isNamed(use: Use): use is NamedUse {
+  return use.named !== undefined
+}
+
 /**
  * The extensions that will run, in start order: those of `service.extensions`, and after them those that a component
  * cannot do without, which are created with their defaults where nobody has configured them. A health page that is
@@ -42,11 +46,13 @@ interface Use extends ExtensionUse {
  */
 export function runningExtensions(input: Input, problems: ProblemList): RunningExtension[] {
   const uses = input.users.flatMap(usesOf)
+  const byType = uses.filter((use) => !isNamed(use))
   const listed = input.listed.flatMap(({ id }) => input.definitions.extensions.get(id) ?? [])
-  const running = [...listed, ...neededBeside(listed, uses, { input, problems })]
-  for (const [type, ofType] of Map.groupBy(uses, ({ extension }) => extension)) checkOnlyOne(ofType, { type, running, input, problems })
+  const running = [...listed, ...neededBeside(listed, byType, { input, problems })]
+  for (const [type, ofType] of Map.groupBy(byType, ({ extension }) => extension)) checkOnlyOne(ofType, { type, running, input, problems })
+  checkNamedExtensions(uses.filter(isNamed), input, problems)
   return running.map((definition) => {
-    const own = uses.filter(({ extension }) => extension === definition.id.type)
+    const own = uses.filter((use) => (isNamed(use) ? namedId(use, input.factories) === definition.id.text : use.extension === definition.id.type))
     checkUses(definition, own, { input, problems })
     return { definition, uses: distinctNeeds(own) }
   })
@@ -76,17 +82,11 @@ function neededBeside(listed: readonly Definition[], uses: readonly Use[], aroun
   })
 }
 
-/** An extension that nobody has configured, as its defaults have it; what is wrong with them is told where it is needed. */
+/** An extension that nobody has configured. */
 function implicitExtension({ extension: type, by }: Use, { input: { root, factories }, problems }: Surroundings): Definition {
   const factory = factories.find((candidate) => candidate.kind === 'extension' && candidate.type === type)
   if (factory === undefined) throw new Error(`BUG: ${formatPath(by.path)} needs the extension ${type}, which is not built in`)
-  const path = ['extensions', type]
-  const found = new ProblemList()
-  const config = checkSchema({ root, path, config: factory.config }, found)
-  for (const problem of found.problems()) {
-    problems.add({ ...problem, origin: by.origin, hint: problem.hint ?? `configure ${formatPath(path)}, which ${formatPath(by.path)} needs` })
-  }
-  return { section: 'extensions', id: { kind: 'extension', type, name: '', text: type }, path, origin: by.origin, factory, config }
+  return checkImplicit({ root, factory, by }, problems)
 }
 
 function checkOnlyOne(
@@ -112,7 +112,7 @@ function checkOnlyOne(
 /** Lets the extension say which wants do not go together; such a problem stands at the component that has the want. */
 function checkUses({ factory, config }: Definition, uses: readonly Use[], { input, problems }: Surroundings): void {
   if (factory?.kind !== 'extension' || config === undefined) return
-  const named = uses.map(({ by, needs }): NamedUse => ({ address: addressOf(by), needs }))
+  const named = uses.map(({ by, needs }): AddressedUse => ({ address: addressOf(by), needs }))
   for (const { use, path, ...problem } of factory.checkUses?.(config, named) ?? []) {
     const { by } = uses[use] as Use
     const full = [...by.path, ...path]
@@ -131,6 +131,6 @@ export function hintForUnused(
   { users, extensions }: { readonly users: readonly Definition[]; readonly extensions: readonly RunningExtension[] },
 ): string | undefined {
   if (extensions.some(({ definition }) => definition.id.type === id.type)) return undefined
-  const user = users.find((candidate) => usesOf(candidate).some(({ extension }) => extension === id.type))
+  const user = users.find((candidate) => usesOf(candidate).some((use) => !isNamed(use) && use.extension === id.type))
   return user === undefined ? undefined : `name it in service.extensions, and ${addressOf(user)} uses it`
 }

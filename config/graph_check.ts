@@ -1,21 +1,23 @@
-import type { Factory } from '../component/factory.ts'
+import type { ConnectorFactory, Factory } from '../component/factory.ts'
 import { SIGNALS, type Signal } from '../component/signal.ts'
 import type { Definition, Definitions } from './components.ts'
+import type { PipelineCourses } from './courses.ts'
 import { hintForUnused, type RunningExtension } from './extension_uses.ts'
 import { SECTIONS } from './ids.ts'
 import { formatPath } from './node.ts'
 import type { Pipeline, Reference } from './pipelines.ts'
-import type { ProblemList } from './problem.ts'
+import type { Problem, ProblemList } from './problem.ts'
 import { withArticle } from './wording.ts'
 
 interface Input {
   readonly definitions: Definitions
+  readonly factories: readonly Factory[]
   readonly pipelines: readonly Pipeline[]
-  /** The components that pipelines name. */
+  /** The ways of the data through these pipelines. */
+  readonly courses: readonly PipelineCourses[]
+  /** The components that pipelines name or that are inserted into them. */
   readonly users: readonly Definition[]
   readonly extensions: readonly RunningExtension[]
-  /** True when ingest runs in worker threads, where some components cannot go. */
-  readonly hasWorkers: boolean
 }
 
 /** Checks how components and pipelines fit together: signals, connectors, needs, placement, circles, and what is left over. */
@@ -23,8 +25,10 @@ export function checkGraph(input: Input, problems: ProblemList): void {
   for (const pipeline of input.pipelines) {
     checkSignals(pipeline, input.definitions, problems)
     checkNeeds(pipeline, input.definitions, problems)
-    checkLogRecords(pipeline, input.definitions, problems)
-    if (input.hasWorkers) checkPlacement(pipeline, input.definitions, problems)
+  }
+  for (const courses of input.courses) {
+    checkPlacement(courses, problems)
+    checkAccessLogs(courses, input, problems)
   }
   checkConnectors(input, problems)
   checkUnused(input, problems)
@@ -58,12 +62,16 @@ function signalsOf(factory: Factory, role: 'receivers' | 'processors' | 'exporte
   return SIGNALS.filter((signal) => factory.stability[signal] !== undefined)
 }
 
+/** True when what a connector needs stands before it. */
+function isProvided({ needs }: ConnectorFactory, { processors }: Pipeline, definitions: Definitions): boolean {
+  const factories = processors.map(({ id }) => definitions.processors.get(id)?.factory)
+  return needs === undefined || factories.some((factory) => factory?.kind === 'processor' && factory.provides === needs)
+}
+
 function checkNeeds(pipeline: Pipeline, definitions: Definitions, problems: ProblemList): void {
-  const factories = pipeline.processors.map(({ id }) => definitions.processors.get(id)?.factory)
-  const provided = new Set(factories.map((factory) => (factory?.kind === 'processor' ? factory.provides : undefined)))
   for (const reference of pipeline.exporters) {
     const factory = definitions.connectors.get(reference.id)?.factory
-    if (factory?.kind !== 'connector' || factory.needs === undefined || provided.has(factory.needs)) continue
+    if (factory?.kind !== 'connector' || isProvided(factory, pipeline, definitions)) continue
     problems.add({
       origin: reference.origin,
       path: formatPath(reference.path),
@@ -75,48 +83,55 @@ function checkNeeds(pipeline: Pipeline, definitions: Definitions, problems: Prob
   }
 }
 
-/** Receivers with two halves produce log records; processors and connectors of logs take access logs, which are another thing. */
-function checkLogRecords(pipeline: Pipeline, definitions: Definitions, problems: ProblemList): void {
-  if (pipeline.signal !== 'logs') return
-  const producer = pipeline.receivers.find(({ id }) => {
-    const factory = definitions.receivers.get(id)?.factory
-    return factory?.kind === 'receiver' && factory.ingest !== undefined
-  })
-  if (producer === undefined) return
-  const takers = [...pipeline.processors, ...pipeline.exporters.filter(({ id }) => definitions.connectors.has(id))]
-  for (const reference of takers) {
-    problems.add({
-      origin: reference.origin,
-      path: formatPath(reference.path),
-      problem: `${reference.id} takes access logs, which ${producer.id} does not produce`,
-      expected: `exporters only, since the log records of ${producer.id} are no access logs`,
-      hint: `give ${producer.id} a logs pipeline of its own`,
-    })
-  }
-}
-
-/** Pipelines that begin with an ingest receiver run in worker threads up to their exporters, so all in them must be able to. */
-function checkPlacement(pipeline: Pipeline, definitions: Definitions, problems: ProblemList): void {
-  const sources = pipeline.receivers.map(({ id }) => definitions.receivers.get(id)?.factory)
-  if (!sources.some((factory) => factory?.kind === 'receiver' && factory.runs === 'ingest')) return
-  for (const reference of [...pipeline.processors, ...pipeline.exporters]) {
-    const factory = (definitions.processors.get(reference.id) ?? definitions.exporters.get(reference.id) ?? definitions.connectors.get(reference.id))?.factory
-    if (factory === undefined || runsInWorkers(factory, pipeline.signal)) continue
+/** Finds components that the data of ingest workers cannot reach, because nothing takes its signal to the main thread. */
+function checkPlacement({ pipeline, ingest }: PipelineCourses, problems: ProblemList): void {
+  if (ingest === undefined) return
+  const { processors, exporters } = ingest.stuck
+  const stuck = [...processors.map((i) => pipeline.processors[i] as Reference), ...exporters.map((i) => pipeline.exporters[i] as Reference)]
+  for (const reference of stuck) {
     problems.add({
       origin: reference.origin,
       path: formatPath(reference.path),
       problem: `${reference.id} cannot run in ingest workers`,
       expected: `components that can, since ${pipeline.id} has a receiver that runs there`,
-      hint: 'set service.workers.threads to 0 to run everything on the main thread',
+      hint: `take it out of that pipeline; nothing built in takes ${pipeline.signal} from there to the main thread`,
     })
   }
 }
 
-function runsInWorkers(factory: Factory, signal: Signal): boolean {
-  if (factory.kind === 'processor') return factory.runs === 'ingest'
-  // What does not take the signal at all has been reported as that.
-  if (factory.kind === 'exporter') return factory.ingest?.[signal] !== undefined || factory.stability[signal] === undefined
-  return factory.kind !== 'connector' || factory.ingest !== undefined || factory.from !== signal
+/** Finds connectors that take access logs where none arrive: they were turned into records before, or there were none. */
+function checkAccessLogs(courses: PipelineCourses, input: Input, problems: ProblemList): void {
+  const { pipeline, ingest, main } = courses
+  if (pipeline.signal !== 'logs' || (ingest?.stuck.processors.length ?? 0) > 0) return
+  for (const [i, reference] of pipeline.exporters.entries()) {
+    const factory = input.definitions.connectors.get(reference.id)?.factory
+    if (factory?.kind !== 'connector' || factory.from !== 'logs' || factory.ingest === undefined) continue
+    if (!isProvided(factory, pipeline, input.definitions)) continue
+    if ([ingest, main].some((course) => course?.reachedByAccessLogs.includes(i) === true)) continue
+    problems.add({
+      origin: reference.origin,
+      path: formatPath(reference.path),
+      problem: `${reference.id} takes access logs, and gets log records`,
+      expected: 'access logs up to the exporters of the pipeline',
+      ...(whatTurns(courses, reference) ?? whatNeverWas(pipeline, input)),
+    })
+  }
+}
+
+/** The processor before which, or by which, access logs became records. */
+function whatTurns({ pipeline, ingest, main }: PipelineCourses, { id }: Reference): Pick<Problem, 'found' | 'hint'> | undefined {
+  const steps = [ingest, main].flatMap((course) => course?.steps ?? [])
+  const turning = steps.findLast(({ place, processor }) => place === 'crossing' || processor === undefined)
+  const because = turning === undefined ? undefined : pipeline.processors[turning.processor ?? turning.before]?.id
+  if (because === undefined) return undefined
+  const found = turning?.processor === undefined ? `log records, because ${because} takes those` : `log records, which ${because} makes`
+  return { found, hint: `give ${id} a logs pipeline of its own, without ${because}` }
+}
+
+function whatNeverWas({ path, receivers }: Pipeline, { factories }: Input): Pick<Problem, 'found' | 'hint'> {
+  const reader = factories.find((factory) => factory.kind === 'processor' && factory.turns === 'records_into_access_logs')
+  const found = `log records of ${receivers.map(({ id }) => id).join(', ')}`
+  return { found, hint: reader && `add ${reader.type} to ${formatPath([...path, 'processors'])}, which reads access logs from such records` }
 }
 
 function checkConnectors({ definitions, pipelines }: Input, problems: ProblemList): void {

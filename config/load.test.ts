@@ -102,6 +102,15 @@ describe('the spec', () => {
     })
   })
 
+  test('has what is inserted to turn access logs into records, as it is configured, where a pipeline needs it', () => {
+    const specOf = (name: string) => load({ 'a.yaml': readFileSync(new URL(`good/${name}.yaml`, TESTDATA), 'utf8') }).spec
+    const common = { id: { kind: 'processor', type: 'access_log_records', name: '', text: 'access_log_records' }, address: 'processors.access_log_records' }
+    expect(specOf('access_logs_as_records')?.crossing).toEqual({ ...common, config: { body: 'none' } })
+    expect(specOf('access_logs_as_records')?.processors).not.toHaveProperty('access_log_records')
+    expect(specOf('access_logs_as_records_configured')?.crossing).toEqual({ ...common, config: { body: 'json' } })
+    expect(specOf('mesh')).not.toHaveProperty('crossing')
+  })
+
   test('is plain data', () => {
     const { spec } = load({ 'a.yaml': GOOD })
     expect(structuredClone(spec)).toEqual(spec)
@@ -111,15 +120,15 @@ describe('the spec', () => {
 describe('several sources', () => {
   test('merge maps, replace lists, and let a null erase what was there', () => {
     const { spec, problems } = load({
-      'base.yaml': `${GOOD}processors: {batch: {timeout: 1s, send_batch_size: 5}}\n`,
+      'base.yaml': `${GOOD}processors: {k8s_attributes: {auth_type: kubeConfig, passthrough: true}}\n`,
       'over.yaml': `receivers: {statsd: {packet_bytes_max: 10}, statsd/b: {endpoint: "localhost:1"}}
-processors: {batch: {timeout: 2s}}
-service: {workers: {threads: 0}, pipelines: {metrics: {receivers: [statsd/b], processors: [batch]}}}`,
+processors: {k8s_attributes: {auth_type: serviceAccount}}
+service: {workers: {threads: 0}, pipelines: {metrics: {receivers: [statsd/b], processors: [k8s_attributes]}}}`,
       'last.yaml': 'receivers: {statsd: , statsd/b: {transport: tcp}}',
     })
     expect(problems).toEqual([])
     expect(spec?.receivers['statsd/b']?.config).toMatchObject({ endpoint: 'localhost:1', transport: 'tcp' })
-    expect(spec?.processors['batch']?.config).toMatchObject({ timeout: '2s', send_batch_size: 5 })
+    expect(spec?.processors['k8s_attributes']?.config).toMatchObject({ auth_type: 'serviceAccount', passthrough: true })
     expect(spec?.pipelines[0]).toMatchObject({ receivers: ['statsd/b'], exporters: ['debug'] })
   })
 

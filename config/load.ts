@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { ComponentSpec, GraphSpec, PipelineSpec, Registry, ServiceSpec } from '../component/spec.ts'
 import { checkComponents, type Definition, type Definitions } from './components.ts'
+import { coursesOf, insertedCrossing } from './courses.ts'
 import { addressOf, type RunningExtension, runningExtensions } from './extension_uses.ts'
 import { checkGraph } from './graph_check.ts'
 import { SECTIONS } from './ids.ts'
@@ -39,7 +40,7 @@ export interface LoadResult {
 
 /** A whole checked config with defaults filled in, unused components and implicit extensions included; for printing. */
 export interface CheckedConfig {
-  /** Components by section, in the order of the config; at the end the extensions that are created although nobody has configured them. */
+  /** Components by section, in the order of the config; at the end those that are created although nobody has configured them. */
   readonly components: readonly Definition[]
   /** The extensions that run, in start order. */
   readonly extensions: readonly string[]
@@ -97,15 +98,17 @@ function checkDocument(root: ConfigNode, { factories }: Registry, problems: Prob
   const service = checkSchema({ root, path: ['service'], config: serviceConfig }, problems)
   const pipelines = readPipelines({ root, definitions, factories }, problems)
   const listed = readExtensions({ root, definitions, factories }, problems)
-  const users = pipelineDefinitions(definitions, pipelines)
+  const courses = pipelines.map((pipeline) => coursesOf(pipeline, definitions, factories))
+  const crossing = insertedCrossing({ root, factories, definitions, courses }, problems)
+  const named = pipelineDefinitions(definitions, pipelines)
+  const users = crossing === undefined || named.includes(crossing) ? named : [...named, crossing]
   const extensions = runningExtensions({ root, factories, definitions, listed, users }, problems)
-  const threads = nodeAt(node, ['workers', 'threads'])
-  checkGraph({ definitions, pipelines, users, extensions, hasWorkers: threads?.kind !== 'scalar' || threads.value !== 0 }, problems)
+  checkGraph({ definitions, factories, pipelines, courses, users, extensions }, problems)
   const used = [...users, ...extensions.map(({ definition }) => definition)]
   const own = service === undefined ? [] : ownListeners(root, service)
   checkListeners([...used.flatMap((definition) => listenersOf(definition, root)), ...own], problems)
   if (!problems.isEmpty) return undefined
-  return built({ definitions, users, pipelines, extensions, service: serviceSpec(service) })
+  return built({ definitions, named, pipelines, crossing, extensions, service: serviceSpec(service) })
 }
 
 function checkTopLevel(root: ConfigNode, problems: ProblemList): void {
@@ -136,19 +139,22 @@ function pipelineDefinitions(definitions: Definitions, pipelines: readonly Pipel
 
 interface Checked {
   readonly definitions: Definitions
-  readonly users: readonly Definition[]
+  /** The components that pipelines name. */
+  readonly named: readonly Definition[]
   readonly pipelines: readonly Pipeline[]
+  readonly crossing: Definition | undefined
   readonly extensions: readonly RunningExtension[]
   readonly service: ServiceSpec
 }
 
-function built({ definitions, users, pipelines, extensions, service }: Checked): { readonly spec: GraphSpec; readonly config: CheckedConfig } {
+function built({ definitions, named, pipelines, crossing, extensions, service }: Checked): { readonly spec: GraphSpec; readonly config: CheckedConfig } {
   const byKind = (kind: Definition['id']['kind']): Record<string, ComponentSpec> =>
-    Object.fromEntries(users.filter(({ id }) => id.kind === kind).map((definition) => [definition.id.text, specOf(definition)]))
+    Object.fromEntries(named.filter(({ id }) => id.kind === kind).map((definition) => [definition.id.text, specOf(definition)]))
   const lines = pipelines.map(({ id, signal, receivers, processors, exporters }): PipelineSpec => {
     return { id, signal, receivers: receivers.map((r) => r.id), processors: processors.map((r) => r.id), exporters: exporters.map((r) => r.id) }
   })
-  const implicit = extensions.map(({ definition }) => definition).filter(({ id }) => !definitions.extensions.has(id.text))
+  const running = [...(crossing === undefined ? [] : [crossing]), ...extensions.map(({ definition }) => definition)]
+  const implicit = running.filter(({ section, id }) => !definitions[section].has(id.text))
   return {
     spec: {
       receivers: byKind('receiver'),
@@ -157,6 +163,7 @@ function built({ definitions, users, pipelines, extensions, service }: Checked):
       exporters: byKind('exporter'),
       extensions: extensions.map(({ definition, uses }) => ({ ...specOf(definition), uses })),
       pipelines: lines,
+      ...(crossing === undefined ? {} : { crossing: specOf(crossing) }),
       service,
     },
     config: {

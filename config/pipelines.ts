@@ -145,7 +145,8 @@ function listItems(node: ConfigNode | undefined, path: NodePath): { readonly tex
   })
 }
 
-function canonicalId(text: string, sections: readonly Section[], factories: readonly Factory[]): string {
+/** A component id in its canonical spelling: without blanks, and with the type's own name for an alias. */
+export function canonicalId(text: string, sections: readonly Section[], factories: readonly Factory[]): string {
   const parts = parseId(text)
   if (parts === undefined) return text.trim()
   for (const section of sections) {

@@ -71,12 +71,13 @@ describe('what can run in workers', () => {
     'metrics: {receivers: [statsd], exporters: [prometheus]}',
     'metrics: {receivers: [statsd], processors: [batch], exporters: [debug]}',
     'traces: {receivers: [statsd], exporters: [otlp]}',
+    'logs: {receivers: [als], processors: [mesh], exporters: [loki]}',
     'logs: {receivers: [als], processors: [mesh], exporters: [mesh_metrics, debug]}, metrics: {receivers: [mesh_metrics], processors: [batch], exporters: [prometheus]}',
   ]
   const text = (pipeline: string, threads: number): string => `receivers: {statsd: , als: }
 processors: {batch: , mesh: }
 connectors: {mesh_metrics: }
-exporters: {otlp: {endpoint: a}, prometheus: , debug: }
+exporters: {otlp: {endpoint: a}, loki: , prometheus: , debug: }
 service: {pipelines: {${pipeline}}, workers: {threads: ${threads}}}`
 
   test.for(pipelines)('is judged by the check as by the graph: %s', (pipeline) => {
@@ -113,8 +114,8 @@ describe('components and schema', () => {
     expect(code).toBe(EXIT.ok)
     expect(parse(out)).toMatchObject({
       buildinfo: { command: 'meshscope' },
-      exporters: [{ name: 'otlp_grpc', aliases: ['otlp'], stability: { logs: 'stable' } }, { name: 'debug' }, { name: 'prometheus' }],
-      connectors: [{ name: 'mesh_metrics', stability: { 'logs-to-metrics': 'alpha' } }, { name: 'forward' }],
+      exporters: [{ name: 'otlp_grpc', aliases: ['otlp'], stability: { logs: 'stable' } }, { name: 'loki' }, { name: 'debug' }, { name: 'prometheus' }],
+      connectors: [{ name: 'mesh_metrics', stability: { 'logs-to-metrics': 'alpha' } }, { name: 'census' }, { name: 'forward' }],
     })
   })
 

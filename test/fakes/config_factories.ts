@@ -42,6 +42,19 @@ const statsd = defineReceiver({
   create: notCreated,
 })
 
+const authSchema = {
+  type: 'object',
+  additionalProperties: false,
+  description: 'Authentication.',
+  required: ['authenticator'],
+  properties: { authenticator: { type: 'string', description: 'Id of an extension.' } },
+} as const
+
+function useAuthenticator(auth: { readonly authenticator: string } | undefined, side: 'server' | 'client'): ExtensionUse[] {
+  if (auth === undefined) return []
+  return [{ extension: auth.authenticator, needs: { side }, isOptional: false, named: { as: `${side}_authenticator`, path: ['auth', 'authenticator'] } }]
+}
+
 const als = defineReceiver({
   type: 'als',
   description: 'Access logs.',
@@ -50,9 +63,22 @@ const als = defineReceiver({
   config: configSchema({
     type: 'object',
     additionalProperties: false,
-    properties: { endpoint: { type: 'string', format: 'endpoint', default: 'localhost:19001', description: 'Address to listen on.' } },
+    properties: {
+      endpoint: { type: 'string', format: 'endpoint', default: 'localhost:19001', description: 'Address to listen on.' },
+      auth: authSchema,
+    },
   }),
   listens: ({ endpoint }) => [{ network: 'tcp', address: endpoint, path: ['endpoint'] }],
+  uses: ({ auth }) => useAuthenticator(auth, 'server'),
+  create: notCreated,
+})
+
+const records = defineReceiver({
+  type: 'records',
+  description: 'Log records.',
+  stability: { logs: 'alpha' },
+  runs: 'main',
+  config: configSchema({ type: 'object', additionalProperties: false, properties: {} }),
   create: notCreated,
 })
 
@@ -66,6 +92,7 @@ const mesh = defineProcessor({
   stability: { logs: 'alpha' },
   runs: 'ingest',
   provides: 'mesh',
+  turns: 'records_into_access_logs',
   config: noSettings,
   uses: () => [useMetadata({ lookups: ['address', 'host'] }, true)],
   create: { logs: notCreated },
@@ -123,6 +150,30 @@ const batch = defineProcessor({
   create: { metrics: notCreated, traces: notCreated },
 })
 
+const accessLogRecords = defineProcessor({
+  type: 'access_log_records',
+  description: 'Access logs to records.',
+  stability: { logs: 'alpha' },
+  runs: 'main',
+  turns: 'access_logs_into_records',
+  config: configSchema({
+    type: 'object',
+    additionalProperties: false,
+    properties: { body: { type: 'string', enum: ['none', 'json'], default: 'none', description: 'What is in the body.' } },
+  }),
+  ingest: { logs: notCreated },
+  create: { logs: notCreated },
+})
+
+const transform = defineProcessor({
+  type: 'transform',
+  description: 'Changes records.',
+  stability: { logs: 'alpha' },
+  runs: 'main',
+  config: noSettings,
+  create: { logs: notCreated },
+})
+
 const meshMetrics = defineConnector({
   type: 'mesh_metrics',
   description: 'Logs to metrics.',
@@ -130,6 +181,17 @@ const meshMetrics = defineConnector({
   to: 'metrics',
   stability: 'alpha',
   needs: 'mesh',
+  config: noSettings,
+  ingest: notCreated,
+  main: notCreated,
+})
+
+const census = defineConnector({
+  type: 'census',
+  description: 'Counts access logs.',
+  from: 'logs',
+  to: 'metrics',
+  stability: 'alpha',
   config: noSettings,
   ingest: notCreated,
   main: notCreated,
@@ -178,6 +240,32 @@ const otlp = defineExporter({
       return isHalf ? [{ path: ['tls', 'key_file'], problem: 'certificate without its key', expected: 'both cert_file and key_file' }] : []
     },
   ),
+  main: notCreated,
+})
+
+const loki = defineExporter({
+  type: 'loki',
+  description: 'Takes records on the main thread.',
+  stability: { logs: 'alpha' },
+  config: configSchema({
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      auth: authSchema,
+      sending_queue: {
+        type: 'object',
+        additionalProperties: false,
+        description: 'Queue.',
+        properties: { storage: { type: 'string', description: 'Id of an extension.' } },
+      },
+    },
+  }),
+  uses: ({ auth, sending_queue: queue }) => [
+    ...useAuthenticator(auth, 'client'),
+    ...(queue?.storage === undefined
+      ? []
+      : [{ extension: queue.storage, needs: {}, isOptional: false, named: { as: 'storage', path: ['sending_queue', 'storage'] } } as const]),
+  ],
   main: notCreated,
 })
 
@@ -268,7 +356,69 @@ const vault = defineExtension({
   ingest: notCreated,
 })
 
+const fileStorage = defineExtension({
+  type: 'file_storage',
+  description: 'Storage.',
+  stability: 'alpha',
+  provides: ['storage'],
+  config: noSettings,
+  create: notCreated,
+})
+
+const basicauth = defineExtension({
+  type: 'basicauth',
+  aliases: ['basic_auth'],
+  description: 'Passwords.',
+  stability: 'alpha',
+  provides: ['server_authenticator', 'client_authenticator'],
+  config: noSettings,
+  create: notCreated,
+  ingest: notCreated,
+})
+
+const sigv4auth = defineExtension({
+  type: 'sigv4auth',
+  description: 'Signs.',
+  stability: 'alpha',
+  provides: ['client_authenticator'],
+  config: noSettings,
+  create: notCreated,
+})
+
+const gatekeeper = defineExtension({
+  type: 'gatekeeper',
+  description: 'On the main thread only.',
+  stability: 'alpha',
+  provides: ['server_authenticator'],
+  config: noSettings,
+  create: notCreated,
+})
+
 /** A registry of those. */
 export const configTestRegistry: Registry = {
-  factories: [statsd, als, mesh, k8sAttributes, tokens, batch, meshMetrics, forward, otlp, debug, prometheus, health, metadata, vault],
+  factories: [
+    statsd,
+    als,
+    records,
+    mesh,
+    k8sAttributes,
+    tokens,
+    batch,
+    accessLogRecords,
+    transform,
+    meshMetrics,
+    census,
+    forward,
+    otlp,
+    loki,
+    debug,
+    prometheus,
+    health,
+    metadata,
+    vault,
+    fileStorage,
+    basicauth,
+    sigv4auth,
+    gatekeeper,
+  ],
 }
