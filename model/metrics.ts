@@ -91,6 +91,11 @@ export type Metrics = SeriesMetrics | DataPoints
 export interface SeriesMetrics {
   readonly timeMs: number
   readonly families: readonly FamilyPoints[]
+  /**
+   * True when the batch was made because an exporter asked for the newest values (`Host.refresh`). Exporters that push leave it
+   * out: the producer's next batch, at its interval or its end, has the same news and more.
+   */
+  readonly isOnDemand?: boolean
   /** Absent when the batch did not come over a connection of its own. */
   readonly client?: Client
 }

@@ -26,6 +26,8 @@ export class MeshMetricsMain implements MainComponent, MainHalf<ShardMessage> {
   #waiting: Promise<void> | undefined
   #last: Promise<void> = Promise.resolve()
   #stopTimer: (() => void) | undefined
+  /** The next batch goes out because its time has come, whoever else asks for it. */
+  #isDue = false
 
   constructor(settings: Settings, config: MeshMetricsConfig, next: Consumer<Metrics>) {
     const { telemetry, clock, id } = settings
@@ -45,18 +47,15 @@ export class MeshMetricsMain implements MainComponent, MainHalf<ShardMessage> {
   }
 
   start(): void {
-    this.#stopTimer = this.#settings.clock.every(this.#intervalMs, () => {
-      this.flush().catch((error: unknown) => {
-        this.#failures.add(1)
-        this.#settings.log.warn({ error: String(error) }, 'periodic flush of metrics failed')
-      })
-    })
+    this.#stopTimer = this.#settings.clock.every(this.#intervalMs, () => void this.#flushInTime())
   }
 
+  /** The ingest halves have stopped before: what they counted last is handed on now. */
   async shutdown(): Promise<void> {
-    this.#stopTimer?.()
+    if (this.#stopTimer === undefined) return
+    this.#stopTimer()
     this.#stopTimer = undefined
-    await this.#last
+    await this.#flushInTime()
   }
 
   receive({ group, buffers }: ShardMessage, from: IngestOrigin): void {
@@ -84,9 +83,21 @@ export class MeshMetricsMain implements MainComponent, MainHalf<ShardMessage> {
     return run
   }
 
+  async #flushInTime(): Promise<void> {
+    this.#isDue = true
+    try {
+      await this.flush()
+    } catch (error) {
+      this.#failures.add(1)
+      this.#settings.log.warn({ error: String(error) }, 'periodic flush of metrics failed')
+    }
+  }
+
   async #flush(): Promise<void> {
+    const isOnDemand = !this.#isDue
+    this.#isDue = false
     const families = (await Promise.all(this.#hubs.map((hub) => hub.collect()))).flat()
     this.#series.set(this.#hubs.reduce((sum, hub) => sum + hub.stats().series, 0))
-    await this.#next.consume({ timeMs: this.#settings.clock.now(), families })
+    await this.#next.consume({ timeMs: this.#settings.clock.now(), families, isOnDemand })
   }
 }

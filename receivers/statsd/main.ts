@@ -40,6 +40,8 @@ export class StatsdMain implements MainComponent, MainHalf<ToMain> {
   #mapping: { readonly text: string; readonly file: string } | undefined
   #ends: (() => void)[] = []
   #isStarted = false
+  /** The next batch goes out because its time has come, whoever else asks for it. */
+  #isDue = false
   #waiting: Promise<void> | undefined
   #last: Promise<void> = Promise.resolve()
   #dropsCounted = 0
@@ -71,6 +73,7 @@ export class StatsdMain implements MainComponent, MainHalf<ToMain> {
     this.#ends.push(
       clock.every(KERNEL_LOOK_MS, () => this.#lookAtKernel()),
       clock.every(Math.max(1, durationMs(this.#config.aggregation_interval)), () => {
+        this.#isDue = true
         this.flush().catch((error: unknown) => {
           this.#instruments.flushFailures.add(1)
           this.#settings.log.warn({ error: String(error) }, 'periodic flush of metrics failed')
@@ -87,6 +90,7 @@ export class StatsdMain implements MainComponent, MainHalf<ToMain> {
     if (!this.#isStarted) return
     this.#isStarted = false
     await this.#records.settled()
+    this.#isDue = true
     await this.flush()
     await this.#endSeries()
   }
@@ -136,10 +140,12 @@ export class StatsdMain implements MainComponent, MainHalf<ToMain> {
   }
 
   async #flush(): Promise<void> {
+    const isOnDemand = !this.#isDue
+    this.#isDue = false
     this.#lookAtKernel()
     const families = await this.#hub.collect()
     this.#countSeries()
-    await this.#next.metrics?.consume({ timeMs: this.#settings.clock.now(), families })
+    await this.#next.metrics?.consume({ timeMs: this.#settings.clock.now(), families, isOnDemand })
   }
 
   /** After a reload that changes the receiver its successor has the same series: those of this one must not stand in their way. */
