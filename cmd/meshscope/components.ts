@@ -5,6 +5,7 @@ import { fileExporter } from '../../exporters/file/factory.ts'
 import { prometheusExporter } from '../../exporters/prometheus/factory.ts'
 import { basicAuthExtension } from '../../extensions/basicauth/factory.ts'
 import { bearerTokenAuthExtension } from '../../extensions/bearertokenauth/factory.ts'
+import { fileStorageExtension } from '../../extensions/file_storage/factory.ts'
 import { healthCheckExtension } from '../../extensions/health_check/factory.ts'
 import { k8sMetadataExtension } from '../../extensions/k8s_metadata/factory.ts'
 import { attributesProcessor } from '../../processors/attributes/factory.ts'
@@ -35,5 +36,6 @@ export const registry: Registry = {
     k8sMetadataExtension,
     bearerTokenAuthExtension,
     basicAuthExtension,
+    fileStorageExtension,
   ],
 }

@@ -26,6 +26,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const REQUIRED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'exporter prometheus': { endpoint: '127.0.0.1:0' },
   'exporter file': { path: join(folder, 'out.jsonl') },
+  'extension file_storage': { directory: join(folder, 'storage') },
   'extension bearertokenauth': { token: 'token' },
   'extension basicauth': { htpasswd: { inline: 'user:password' } },
 }

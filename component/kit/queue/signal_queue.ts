@@ -11,6 +11,9 @@ import { type QueueAmount, type QueueItem, type QueueStore, queueStorageOf, type
 /** Most offers that wait for room; a pipeline that goes on without waiting must not fill the memory. */
 const BLOCKED_MAX = 1000
 
+/** How long a stop goes on sending what is safe on disk: the disk may be gone with this process, but a long backlog must not hold it up. */
+const DRAIN_MS_MAX = 5000
+
 export interface SignalQueueOptions {
   readonly settings: Settings
   readonly signal: Signal
@@ -77,7 +80,9 @@ export class SignalQueue {
     }
     signal.addEventListener('abort', giveUp, { once: true })
     if (signal.aborted) giveUp()
+    const stopTimer = this.#options.settings.clock.after(DRAIN_MS_MAX, () => store.stopTaking(store.isPersistent))
     await Promise.all(this.#consumers)
+    stopTimer()
     signal.removeEventListener('abort', giveUp)
     this.#refuseBlocked()
     await store.close()
