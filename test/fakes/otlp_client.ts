@@ -11,7 +11,7 @@ export function exportPath(signal: Signal): string {
 
 /** How a call ended: the gRPC status (0 for OK), its message, and the response or the trailers. */
 export interface ExportAnswer {
-  readonly code: number
+  readonly code: status
   readonly details: string
   readonly response: Uint8Array | undefined
   readonly trailers: Metadata
