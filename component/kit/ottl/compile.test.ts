@@ -7,7 +7,7 @@ import { CONTEXTS, type ContextName } from './contexts.ts'
 import { EvaluationError, OttlError } from './errors.ts'
 import type { Item } from './item.ts'
 import { parseCondition, parseStatement } from './parser.ts'
-import { holds, itemWith, run } from './testing.ts'
+import { holds, itemWith, plain, run } from './testing.ts'
 
 describe('fields', () => {
   test('of a log are read and set', () => {
@@ -33,21 +33,21 @@ describe('fields', () => {
     ]) {
       run(statement, 'log', item)
     }
-    expect(item.log).toMatchObject({
+    expect(plain(item.log)).toMatchObject({
       severityNumber: 18,
       severityText: 'ERROR2',
       timeNs: 5n,
       observedNs: 1_000_000_000n,
-      body: AttributeSet.of({ user: AttributeSet.of({ id: 7n, name: 'eva' }) }),
-      attributes: AttributeSet.of({ id: 7n, cached: 1n }),
+      body: { user: { id: 7n, name: 'eva' } },
+      attributes: { id: 7n, cached: 1n },
       traceId: '0102030405060708090a0b0c0d0e0f10',
       spanId: '0102030405060708',
       flags: 1,
       droppedAttributesCount: 2,
       eventName: 'login',
     })
-    expect(item.resource.resource).toEqual({ attributes: AttributeSet.of({ 'service.name': 'shop', env: 'prod' }), schemaUrl: 'https://example.com/1' })
-    expect(item.scope.scope).toEqual({ name: 'lib2', version: '1.0', attributes: AttributeSet.of({ x: 1n }) })
+    expect(plain(item.resource.resource)).toEqual({ attributes: { 'service.name': 'shop', env: 'prod' }, schemaUrl: 'https://example.com/1' })
+    expect(plain(item.scope.scope)).toEqual({ name: 'lib2', version: '1.0', attributes: { x: 1n } })
   })
 
   test('of a span and its event are read and set', () => {
@@ -63,7 +63,7 @@ describe('fields', () => {
     ]) {
       run(statement, 'span', item)
     }
-    expect(item.span).toMatchObject({
+    expect(plain(item.span)).toMatchObject({
       kind: 'client',
       status: 'error',
       statusMessage: 'late',
@@ -74,7 +74,7 @@ describe('fields', () => {
     })
     run('set(attributes["of"], span.name) where name == "retry" and time > span.start_time', 'spanevent', item)
     run('set(name, "again")', 'spanevent', item)
-    expect(item.event).toMatchObject({ name: 'again', attributes: AttributeSet.of({ of: 'x' }) })
+    expect(plain(item.event)).toMatchObject({ name: 'again', attributes: { of: 'x' } })
   })
 
   test('of a metric and its point are read and set', () => {
@@ -89,7 +89,7 @@ describe('fields', () => {
     ]) {
       run(statement.replace('and is_monotonic', 'and is_monotonic == true'), 'metric', item)
     }
-    expect(item.metric).toEqual({
+    expect(plain(item.metric)).toEqual({
       name: 'calls',
       description: 'Sum',
       unit: '{calls}',
@@ -101,7 +101,7 @@ describe('fields', () => {
     for (const statement of ['set(value_double, Double(value_int) / 2)', 'set(attributes["metric"], metric.name)', 'set(time_unix_nano, 9)', 'set(flags, 1)']) {
       run(statement, 'datapoint', item)
     }
-    expect(item.point).toMatchObject({ value: 2.5, attributes: AttributeSet.of({ path: '/', metric: 'calls' }), timeNs: 9n, flags: 1 })
+    expect(plain(item.point)).toMatchObject({ value: 2.5, attributes: { path: '/', metric: 'calls' }, timeNs: 9n, flags: 1 })
     expect(holds('count == nil and sum == nil and bucket_counts == nil and scale == nil and positive.offset == nil', 'datapoint', item)).toBe(true)
     expect(holds('HasAttrKeyOnDatapoint("metric") and HasAttrOnDatapoint("path", "/")', 'metric', item)).toBe(true)
   })
@@ -115,7 +115,7 @@ describe('fields', () => {
     run('set(explicit_bounds, [2.5])', 'datapoint', item)
     run('set(count, count + 6)', 'datapoint', item)
     run('set(sum, sum + 1.5)', 'datapoint', item)
-    expect(item.point).toMatchObject({ count: 9n, sum: 1.5, bounds: [2.5], bucketCounts: [4n, 5n] })
+    expect(plain(item.point)).toMatchObject({ count: 9n, sum: 1.5, bounds: [2.5], bucketCounts: [4n, 5n] })
     item.metric = { name: 'e', description: '', unit: '', type: 'exponential_histogram' }
     const buckets = { offset: 1, counts: [1n] }
     item.point = { ...base, count: 3n, sum: 1, min: undefined, max: undefined, scale: 2, zeroCount: 1n, zeroThreshold: 0, positive: buckets, negative: buckets }
@@ -123,7 +123,7 @@ describe('fields', () => {
     run('set(zero_count, zero_count + 1)', 'datapoint', item)
     run('set(positive.offset, -1)', 'datapoint', item)
     run('set(negative.bucket_counts, [7])', 'datapoint', item)
-    expect(item.point).toMatchObject({ scale: 3, zeroCount: 2n, positive: { offset: -1, counts: [1n] }, negative: { offset: 1, counts: [7n] } })
+    expect(plain(item.point)).toMatchObject({ scale: 3, zeroCount: 2n, positive: { offset: -1, counts: [1n] }, negative: { offset: 1, counts: [7n] } })
     expect(() => run('set(value_int, 1)', 'datapoint', item)).toThrow(EvaluationError)
   })
 

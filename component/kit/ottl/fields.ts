@@ -31,7 +31,17 @@ interface Access<T> {
 }
 
 function field<T extends OttlValue>(touch: Touch, type: Field['type'], { get, set }: Access<T>, expect: (value: OttlValue) => T): Field {
-  return { touch, type, isIndexed: false, get, set: (item, value) => set(item, expect(value)) }
+  return {
+    touch,
+    type,
+    isIndexed: false,
+    get,
+    set: (item, value) => {
+      const wanted = expect(value)
+      // What is not changed is written back as it came.
+      if (wanted !== get(item)) set(item, wanted)
+    },
+  }
 }
 
 export function textField(touch: Touch, access: Access<string>): Field {
@@ -58,7 +68,16 @@ export function boolField(touch: Touch, access: Access<boolean>): Field {
 
 /** A map of attributes. Setting it to nil empties it. */
 export function mapField(touch: Touch, { get, set }: Access<AttributeSet>): Field {
-  return { touch, type: 'map', isIndexed: true, get, set: (item, value) => set(item, value === null ? AttributeSet.empty : expectMap(value)) }
+  return {
+    touch,
+    type: 'map',
+    isIndexed: true,
+    get,
+    set: (item, value) => {
+      const wanted = value === null ? AttributeSet.empty : expectMap(value)
+      if (wanted !== get(item)) set(item, wanted)
+    },
+  }
 }
 
 /** Nanoseconds since the epoch as an int64. */

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { AttributeSet, type AttributeValue } from '../../../model/attributes.ts'
 import { EvaluationError } from './errors.ts'
-import { holds, itemWith, run } from './testing.ts'
-import { jsonText } from './values.ts'
+import { holds, itemWith, plain, run } from './testing.ts'
 
 type Attributes = Readonly<Record<string, AttributeValue>>
 
@@ -68,8 +67,8 @@ describe('an editor', () => {
     { statement: 'set(attributes["a"], cache["x"])', before: {}, after: { a: null } },
   ])('$statement', ({ statement, before, after }) => {
     const { log } = run(statement, 'log', itemWith(before))
-    expect(jsonText(log.attributes)).toBe(jsonText(map(after)))
-    expect(log.attributes).toEqual(map(after))
+    expect(plain(log.attributes)).toEqual(plain(map(after)))
+    expect(log.attributes.keys).toEqual(Object.keys(after))
   })
 
   test('leaves the very set when nothing changes', () => {
@@ -132,7 +131,7 @@ describe('a converter', () => {
     { call: '9223372036854775807 + 1', gives: -9223372036854775808n },
   ])('$call', ({ call, gives }) => {
     const { log } = run(`set(attributes["result"], ${call})`, 'log', itemWith({ l: [1n, '<'] }))
-    expect(log.attributes.get('result')).toEqual(gives)
+    expect(plain(log.attributes.get('result'))).toEqual(plain(gives))
   })
 
   test.for([

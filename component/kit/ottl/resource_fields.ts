@@ -14,9 +14,7 @@ function changeScope({ scope: cell }: Item, change: Partial<Scope>): void {
 export const RESOURCE_FIELDS: FieldTable = {
   attributes: mapField('resource', {
     get: ({ resource: { resource } }) => resource.attributes,
-    set: (item, attributes) => {
-      if (attributes !== item.resource.resource.attributes) changeResource(item, { attributes })
-    },
+    set: (item, attributes) => changeResource(item, { attributes }),
   }),
   dropped_attributes_count: uint32Field('resource', {
     get: ({ resource: { resource } }) => resource.droppedAttributesCount ?? 0,
@@ -34,9 +32,7 @@ export const SCOPE_FIELDS: FieldTable = {
   version: textField('scope', { get: ({ scope: { scope } }) => scope.version, set: (item, version) => changeScope(item, { version }) }),
   attributes: mapField('scope', {
     get: ({ scope: { scope } }) => scope.attributes ?? AttributeSet.empty,
-    set: (item, attributes) => {
-      if (attributes !== (item.scope.scope.attributes ?? AttributeSet.empty)) changeScope(item, { attributes })
-    },
+    set: (item, attributes) => changeScope(item, { attributes }),
   }),
   dropped_attributes_count: uint32Field('scope', {
     get: ({ scope: { scope } }) => scope.droppedAttributesCount ?? 0,

@@ -1,51 +1,36 @@
 import { AttributeSet, type AttributeValue } from '../../../model/attributes.ts'
-import type { LogRecord } from '../../../model/log_records.ts'
-import type { Span } from '../../../model/traces.ts'
+import { LogRecord, type LogRecordPart, newLogRecord } from '../../../model/log_records.ts'
+import { newSpan, Span, type SpanPart } from '../../../model/traces.ts'
 import { compileCondition, compileStatement } from './compile.ts'
 import { CONTEXTS, type ContextName } from './contexts.ts'
 import { Item, type MetricHeader } from './item.ts'
 import { parseCondition, parseStatement } from './parser.ts'
 
-/** A log record; what is not given is as empty as it can be. */
-export function logRecord(given: Partial<LogRecord> = {}): LogRecord {
-  return {
-    timeNs: 1_700_000_000_123_456_789n,
-    observedNs: 0n,
-    severityNumber: 9,
-    severityText: 'INFO',
-    body: 'hello',
-    attributes: AttributeSet.empty,
-    droppedAttributesCount: 0,
-    flags: 0,
-    traceId: '',
-    spanId: '',
-    eventName: '',
-    ...given,
-  }
+/** A log record; what is not given is as empty as it can be, but for time, severity and body. */
+export function logRecord(given: LogRecordPart = {}): LogRecord {
+  return newLogRecord({ timeNs: 1_700_000_000_123_456_789n, severityNumber: 9, severityText: 'INFO', body: 'hello', ...given })
 }
 
-/** A span; what is not given is as empty as it can be. */
-export function spanOf(given: Partial<Span> = {}): Span {
-  return {
+/** A span of two seconds without a parent; what is not given is as empty as it can be. */
+export function spanOf(given: SpanPart = {}): Span {
+  return newSpan({
     traceId: '0102030405060708090a0b0c0d0e0f10',
     spanId: '0102030405060708',
-    parentSpanId: '',
-    traceState: '',
-    flags: 0,
     name: 'GET /',
     kind: 'server',
     startTimeNs: 1_000_000_000n,
     endTimeNs: 3_000_000_000n,
-    attributes: AttributeSet.empty,
-    droppedAttributesCount: 0,
-    events: [],
-    droppedEventsCount: 0,
-    links: [],
-    droppedLinksCount: 0,
-    status: 'unset',
-    statusMessage: '',
     ...given,
-  }
+  })
+}
+
+/** A value as plain data that tests can compare: sets of attributes, whose members are private, as objects. */
+export function plain(value: unknown): unknown {
+  if (value instanceof AttributeSet) return Object.fromEntries(value.keys.map((key, i) => [key, plain(value.values[i])]))
+  if (Array.isArray(value)) return value.map(plain)
+  if (value instanceof LogRecord || value instanceof Span) return plain(value.toJSON())
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, plain(member)]))
 }
 
 /** An item with a log, a span with an event, and a sum with a point, all of one resource and scope. */
