@@ -172,7 +172,7 @@ export class Span {
   get events(): SpanEvent[] {
     // Who has the array may change it, so that what came is written no more.
     this.#changed |= 1 << SpanField.events
-    return (this.#events ??= this.#bytes === undefined ? [] : readEvents(this.#bytes, this.#start, this.#end))
+    return this.#readEvents()
   }
 
   set events(value: SpanEvent[]) {
@@ -183,7 +183,7 @@ export class Span {
   /** Links in an array that may be changed, like its members. */
   get links(): SpanLink[] {
     this.#changed |= 1 << SpanField.links
-    return (this.#links ??= this.#bytes === undefined ? [] : readLinks(this.#bytes, this.#start, this.#end))
+    return this.#readLinks()
   }
 
   set links(value: SpanLink[]) {
@@ -217,14 +217,14 @@ export class Span {
     if (bytes !== undefined) copyFieldsExcept(writer, bytes, this.#start, this.#end, changed)
     if ((changed & SPAN_FIELDS) !== 0) writeSpanFields(writer, this.#read())
     if ((changed & (1 << SpanField.attributes)) !== 0) this.attributes.writeTo(writer, SpanField.attributes)
-    if ((changed & (1 << SpanField.events)) !== 0) for (const event of this.events) writeEvent(writer, event)
-    if ((changed & (1 << SpanField.links)) !== 0) for (const link of this.links) writeLink(writer, link)
+    if ((changed & (1 << SpanField.events)) !== 0) for (const event of this.#readEvents()) writeEvent(writer, event)
+    if ((changed & (1 << SpanField.links)) !== 0) for (const link of this.#readLinks()) writeLink(writer, link)
     writer.close()
   }
 
   /** The members as plain data, for tests and messages. */
   toJSON(): unknown {
-    return { ...this.#read(), attributes: this.attributes, events: this.events, links: this.links }
+    return { ...this.#read(), attributes: this.attributes, events: this.#readEvents(), links: this.#readLinks() }
   }
 
   /** A span that says nothing but `part`. */
@@ -248,6 +248,14 @@ export class Span {
 
   #read(): SpanFields {
     return (this.#fields ??= readSpanFields(this.#bytes as Uint8Array, this.#start, this.#end))
+  }
+
+  #readEvents(): SpanEvent[] {
+    return (this.#events ??= this.#bytes === undefined ? [] : readEvents(this.#bytes, this.#start, this.#end))
+  }
+
+  #readLinks(): SpanLink[] {
+    return (this.#links ??= this.#bytes === undefined ? [] : readLinks(this.#bytes, this.#start, this.#end))
   }
 
   #write(): SpanFields {
