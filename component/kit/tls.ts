@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
-import { createSecureContext, type SecureContextOptions, type SecureVersion, type TlsOptions } from 'node:tls'
+import type { SecureContextOptions, TlsOptions } from 'node:tls'
 import { durationMs } from '../../lib/duration.ts'
 import type { Clock, Logger } from '../component.ts'
 import type { FieldProblem, FromSchema } from '../config_schema.ts'
+import { checkMaterial, checkVersions, pemAt, TlsMaterial, versionOptions } from './tls_material.ts'
 
 /** The TLS block of a listener, by the names of the Collector's `configtls` server settings. */
 export const tlsServerSchema = {
@@ -45,25 +45,6 @@ export const tlsServerSchema = {
 
 export type TlsServerConfig = FromSchema<typeof tlsServerSchema>
 
-/** IANA names of the suites for TLS 1.2 and below that Node.js still offers. */
-const SUITES: Readonly<Record<string, string>> = {
-  TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: 'ECDHE-RSA-AES128-GCM-SHA256',
-  TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384: 'ECDHE-RSA-AES256-GCM-SHA384',
-  TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: 'ECDHE-ECDSA-AES128-GCM-SHA256',
-  TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384: 'ECDHE-ECDSA-AES256-GCM-SHA384',
-  TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256: 'ECDHE-RSA-CHACHA20-POLY1305',
-  TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256: 'ECDHE-ECDSA-CHACHA20-POLY1305',
-  TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA: 'ECDHE-RSA-AES128-SHA',
-  TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA: 'ECDHE-RSA-AES256-SHA',
-  TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA: 'ECDHE-ECDSA-AES128-SHA',
-  TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA: 'ECDHE-ECDSA-AES256-SHA',
-  TLS_RSA_WITH_AES_128_GCM_SHA256: 'AES128-GCM-SHA256',
-  TLS_RSA_WITH_AES_256_GCM_SHA384: 'AES256-GCM-SHA384',
-}
-
-/** Suites of TLS 1.3, which always stay on: naming only older suites must not switch TLS 1.3 off. */
-const SUITES_13 = ['TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256', 'TLS_AES_128_GCM_SHA256']
-
 /** Problems of a TLS block that its schema cannot express; `path` is where the block stands in the component's config. */
 export function checkTlsServer(tls: TlsServerConfig | undefined, path: readonly string[]): readonly FieldProblem[] {
   if (tls === undefined) return []
@@ -79,17 +60,7 @@ export function checkTlsServer(tls: TlsServerConfig | undefined, path: readonly 
     if (isNeeded && tls[file] === undefined && tls[pem] === undefined)
       problems.push({ path, problem: `no ${file}`, expected: `${file} or ${pem}`, hint: 'a listener with a tls block needs a certificate and its key' })
   }
-  if (tls.min_version > tls.max_version)
-    problems.push({ path: [...path, 'min_version'], problem: 'above max_version', expected: `at most ${tls.max_version}`, found: tls.min_version })
-  tls.cipher_suites.forEach((suite, i) => {
-    if (SUITES[suite] === undefined)
-      problems.push({
-        path: [...path, 'cipher_suites', i],
-        problem: 'unknown cipher suite',
-        expected: `one of ${Object.keys(SUITES).join(', ')}`,
-        found: suite,
-      })
-  })
+  problems.push(...checkVersions(tls, path))
   return problems
 }
 
@@ -97,79 +68,23 @@ export function checkTlsServer(tls: TlsServerConfig | undefined, path: readonly 
  * The server side of TLS from a checked block: reads the files, checks that certificate and key belong together, and
  * tells when the files have changed. A set of files that does not fit together is logged and the old one stays in use.
  */
-export class ServerTls {
-  readonly #config: TlsServerConfig
-  readonly #clock: Clock
-  readonly #log: Logger
-  #options: TlsOptions & SecureContextOptions
-  #material: string
-
+export class ServerTls extends TlsMaterial<TlsOptions & SecureContextOptions> {
   /** Reads the files; throws a sentence for the operator when they cannot be used. */
   constructor(config: TlsServerConfig, settings: { readonly clock: Clock; readonly log: Logger }) {
-    this.#config = config
-    this.#clock = settings.clock
-    this.#log = settings.log
-    this.#options = this.#load()
-    this.#material = materialOf(this.#options)
-  }
-
-  /** Certificates and rules as they were last read. */
-  get options(): TlsOptions & SecureContextOptions {
-    return this.#options
-  }
-
-  /** Calls `apply` with new options whenever the files have changed and fit together, until the returned function is called. */
-  watch(apply: (options: TlsOptions & SecureContextOptions) => void): () => void {
-    const intervalMs = durationMs(this.#config.reload_interval)
-    if (intervalMs <= 0) return () => {}
-    return this.#clock.every(intervalMs, () => {
-      try {
-        const options = this.#load()
-        const material = materialOf(options)
-        if (material === this.#material) return
-        apply(options)
-        this.#options = options
-        this.#material = material
-        this.#log.info({ cert_file: this.#config.cert_file }, 'certificates reloaded')
-      } catch (error) {
-        this.#log.warn({ error: error instanceof Error ? error.message : String(error) }, 'certificates not reloaded, the old ones stay in use')
-      }
-    })
-  }
-
-  #load(): TlsOptions & SecureContextOptions {
-    const config = this.#config
-    const clientCa = materialAt(config.client_ca_pem, config.client_ca_file, 'tls.client_ca_file')
-    const options: TlsOptions & SecureContextOptions = {
-      cert: materialAt(config.cert_pem, config.cert_file, 'tls.cert_file') ?? '',
-      key: materialAt(config.key_pem, config.key_file, 'tls.key_file') ?? '',
-      minVersion: `TLSv${config.min_version}`.replace('v1.0', 'v1') as SecureVersion,
-      maxVersion: `TLSv${config.max_version}`.replace('v1.0', 'v1') as SecureVersion,
-      ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
-      ...(config.cipher_suites.length === 0 ? {} : { ciphers: [...SUITES_13, ...config.cipher_suites.map((suite) => SUITES[suite] ?? suite)].join(':') }),
-      ...(config.curve_preferences.length === 0 ? {} : { ecdhCurve: config.curve_preferences.map((curve) => curve.replace(/^P(\d+)$/, 'P-$1')).join(':') }),
-    }
-    try {
-      createSecureContext(options)
-    } catch (error) {
-      const place = config.cert_file === undefined ? 'tls.cert_pem' : `tls.cert_file ${config.cert_file} and tls.key_file ${config.key_file ?? '(key_pem)'}`
-      throw new Error(`cannot use ${place}: ${(error as Error).message}; expected a PEM certificate and its own unencrypted private key`, { cause: error })
-    }
-    return options
+    super(() => serverOptions(config), { ...settings, reloadMs: durationMs(config.reload_interval), file: config.cert_file })
   }
 }
 
-function materialAt(pem: string | undefined, file: string | undefined, name: string): string | undefined {
-  if (pem !== undefined || file === undefined) return pem
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    const reason = code === 'ENOENT' ? 'no such file' : code === 'EACCES' ? 'not permitted to read it' : (error as Error).message
-    throw new Error(`cannot read ${name} ${file}: ${reason}`, { cause: error })
+function serverOptions(config: TlsServerConfig): TlsOptions & SecureContextOptions {
+  const clientCa = pemAt(config.client_ca_pem, config.client_ca_file, 'tls.client_ca_file')
+  const options: TlsOptions & SecureContextOptions = {
+    cert: pemAt(config.cert_pem, config.cert_file, 'tls.cert_file') ?? '',
+    key: pemAt(config.key_pem, config.key_file, 'tls.key_file') ?? '',
+    ...versionOptions(config),
+    ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+    ...(config.curve_preferences.length === 0 ? {} : { ecdhCurve: config.curve_preferences.map((curve) => curve.replace(/^P(\d+)$/, 'P-$1')).join(':') }),
   }
-}
-
-function materialOf(options: SecureContextOptions): string {
-  return JSON.stringify([options.cert, options.key, options.ca])
+  const place = config.cert_file === undefined ? 'tls.cert_pem' : `tls.cert_file ${config.cert_file} and tls.key_file ${config.key_file ?? '(key_pem)'}`
+  checkMaterial(options, place)
+  return options
 }
