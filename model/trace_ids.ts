@@ -1,8 +1,8 @@
-import { type AccessLogs, TraceForm } from '../../model/access_logs.ts'
-import { TRACE_BYTES } from '../../model/series/shard.ts'
+import { type AccessLogs, TraceForm } from './access_logs.ts'
 
 const TRACE_ID_BYTES = 16
 const SPAN_ID_BYTES = 8
+const TRACE_BYTES = TRACE_ID_BYTES + SPAN_ID_BYTES
 const DASH = 0x2d
 
 /**
@@ -62,4 +62,25 @@ function hexValue(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
   const lower = byte | 0x20
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
+}
+
+/**
+ * The W3C trace flags of row `i`: bit 0 is "sampled". -1 when the context does not say, as with custom tags and B3 in
+ * several headers. To be asked only where `readTraceIds` found a trace id.
+ */
+export function traceFlags(logs: AccessLogs, i: number): number {
+  const at = logs.traceAt[i] as number
+  const length = logs.traceLength[i] as number
+  const bytes = logs.message
+  if (logs.traceForm[i] === TraceForm.traceparent) {
+    const high = hexValue(bytes[at + 53] as number)
+    const low = hexValue(bytes[at + 54] as number)
+    return high < 0 || low < 0 ? -1 : (high << 4) | low
+  }
+  if (logs.traceForm[i] !== TraceForm.b3) return -1
+  const stateAt = hexRun(bytes, at, Math.min(length, 33)) + 18
+  if (length <= stateAt || bytes[at + stateAt - 1] !== DASH) return -1
+  // `d` is debug, which implies sampled.
+  const state = bytes[at + stateAt]
+  return state === 0x31 || state === 0x64 ? 1 : state === 0x30 ? 0 : -1
 }

@@ -1,0 +1,123 @@
+import { AttributeBuffer, type AttributeKey, attributeKey } from './attribute_buffer.ts'
+import type { FieldUse, MessageUse } from './fields.ts'
+
+/** How a field is handled, as small integers for a switch. */
+export const How = {
+  nothing: 0,
+  message: 1,
+  text: 2,
+  texts: 3,
+  number: 4,
+  seconds: 5,
+  names: 6,
+  address: 7,
+  double: 8,
+  true: 9,
+  wrapped: 10,
+  cipher: 11,
+  requestBody: 12,
+  responseBody: 13,
+  path: 14,
+  authority: 15,
+  flags: 16,
+  streamId: 17,
+  referer: 18,
+  originalPath: 19,
+  requestHeader: 20,
+  responseHeader: 21,
+  tag: 22,
+  filterState: 23,
+  metadata: 24,
+  namesList: 25,
+} as const
+
+const HOW: Readonly<Record<FieldUse['as'], number>> = {
+  none: How.nothing,
+  message: How.message,
+  text: How.text,
+  texts: How.texts,
+  number: How.number,
+  seconds: How.seconds,
+  names: How.names,
+  address: How.address,
+  double: How.double,
+  true: How.true,
+  wrapped: How.wrapped,
+  cipher: How.cipher,
+  request_body: How.requestBody,
+  response_body: How.responseBody,
+  path: How.path,
+  authority: How.authority,
+  flags: How.flags,
+  stream_id: How.streamId,
+  referer: How.referer,
+  original_path: How.originalPath,
+  request_headers: How.requestHeader,
+  response_headers: How.responseHeader,
+  tags: How.tag,
+  filter_state: How.filterState,
+  metadata: How.metadata,
+  names_list: How.namesList,
+}
+
+/** Wire types of the fields; fields with another one are skipped, as protobuf's rules say. */
+const WIRE: Readonly<Record<number, number>> = { [How.number]: 0, [How.names]: 0, [How.true]: 0, [How.requestBody]: 0, [How.responseBody]: 0, [How.double]: 1 }
+
+/** Fields that may come many times; of the others the first counts, so that no attribute is there twice. */
+const REPEATED = new Set<number>([How.message, How.requestHeader, How.responseHeader, How.tag, How.filterState, How.metadata])
+
+/** A `MessageUse` by field number, ready for the walk over an entry's bytes. */
+export interface CompiledUse {
+  readonly how: Uint8Array
+  readonly wire: Uint8Array
+  readonly isRepeated: Uint8Array
+  /** The row in which a field was last seen, so that a second one can be told. */
+  readonly seen: Float64Array
+  readonly key: readonly AttributeKey[]
+  /** The second key of addresses and the like: the port, the query. */
+  readonly otherKey: readonly AttributeKey[]
+  /** Names of maps begin with this. */
+  readonly prefix: readonly string[]
+  readonly nested: readonly (CompiledUse | undefined)[]
+  /** Whole attributes of enums by value. */
+  readonly encoded: readonly (readonly Uint8Array[])[]
+}
+
+/** `tag` is what every attribute begins with (`AttributeTag`); fields with `isDetail` count only with `hasDetail`. */
+export function compileUse(use: MessageUse, tag: number, hasDetail: boolean): CompiledUse {
+  const size = Math.max(...Object.keys(use).map(Number)) + 1
+  const fields = Array.from({ length: size }, (_, field) => (use[field]?.isDetail === true && !hasDetail ? undefined : use[field]))
+  const how = Uint8Array.from(fields, (field) => (field === undefined ? How.nothing : HOW[field.as]))
+  return {
+    how,
+    wire: how.map((one) => WIRE[one] ?? 2),
+    isRepeated: how.map((one) => (REPEATED.has(one) ? 1 : 0)),
+    seen: new Float64Array(size),
+    key: fields.map((field) => attributeKey(firstName(field))),
+    otherKey: fields.map((field) => attributeKey(secondName(field))),
+    prefix: fields.map((field) => (field !== undefined && 'attribute' in field ? field.attribute : '')),
+    nested: fields.map((field) => (field?.as === 'message' ? compileUse(field.of, tag, hasDetail) : undefined)),
+    encoded: fields.map((field) =>
+      field?.as === 'names' ? field.names.map((name) => (name === '' ? new Uint8Array(0) : encodedText(tag, field.attribute, name))) : [],
+    ),
+  }
+}
+
+/** A whole attribute with a text. */
+export function encodedText(tag: number, key: string, text: string): Uint8Array {
+  const out = new AttributeBuffer(tag, 64)
+  out.string(attributeKey(key), text)
+  return out.slice()
+}
+
+function firstName(field: FieldUse | undefined): string {
+  if (field === undefined || !('attribute' in field)) return ''
+  if (field.as === 'address' || field.as === 'authority') return `${field.attribute}.address`
+  return field.as === 'path' ? `${field.attribute}.path` : field.attribute
+}
+
+function secondName(field: FieldUse | undefined): string {
+  if (field === undefined || !('attribute' in field)) return ''
+  if (field.as === 'address' || field.as === 'authority') return `${field.attribute}.port`
+  return field.as === 'path' ? `${field.attribute}.query` : ''
+}

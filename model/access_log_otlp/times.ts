@@ -1,0 +1,22 @@
+import type { AttributeBuffer } from './attribute_buffer.ts'
+
+/**
+ * Writes a fixed64 field with nanoseconds since the epoch, given as whole seconds and the nanoseconds beyond them (which may be
+ * more than a second); 64 bits without a bigint. Negative times are written as 0.
+ */
+export function putNanos(out: AttributeBuffer, tag: number, seconds: number, nanos: number): void {
+  out.reserve(9)
+  const { at, view } = out
+  out.bytes[at] = tag
+  out.at = at + 9
+  if (seconds < 0) {
+    view.setUint32(at + 1, 0, true)
+    view.setUint32(at + 5, 0, true)
+    return
+  }
+  // In parts of 16 bits, of which every product is an exact double.
+  const high = Math.floor(seconds / 0x1_0000) * 1e9
+  const low = (high % 0x1_0000) * 0x1_0000 + (seconds % 0x1_0000) * 1e9 + Math.round(nanos)
+  view.setUint32(at + 1, low % 0x1_0000_0000, true)
+  view.setUint32(at + 5, Math.floor(high / 0x1_0000) + Math.floor(low / 0x1_0000_0000), true)
+}
