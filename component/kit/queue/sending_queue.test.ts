@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { FakeHost, type FakeSettings, fakeSettings } from '../../../test/fakes/settings.ts'
 import { PermanentError, RefusedError } from '../../consumer.ts'
-import type { QueueConfig } from './config.ts'
 import type { SendRequest, SendResult } from './delivery.ts'
 import { SendingQueue, type SendingQueueOptions } from './sending_queue.ts'
 import type { QueueItem } from './store.ts'
+import { queueConfigWith } from './testing.ts'
 
 const EXPORTER = { exporter: 'otlp_grpc/x' }
 const opened: SendingQueue[] = []
@@ -12,25 +12,6 @@ const opened: SendingQueue[] = []
 afterEach(async () => {
   for (const queue of opened.splice(0)) await queue.shutdown({ signal: AbortSignal.abort() })
 })
-
-type DeepPartial<T> = T extends object ? { readonly [K in keyof T]?: DeepPartial<T[K]> } : T
-
-/** The defaults, with some settings replaced. */
-function configWith({ timeout, retry_on_failure: retry, sending_queue: queue }: DeepPartial<QueueConfig> = {}): QueueConfig {
-  return {
-    timeout: timeout ?? '5s',
-    retry_on_failure: {
-      enabled: true,
-      initial_interval: '5s',
-      randomization_factor: 0.5,
-      multiplier: 1.5,
-      max_interval: '30s',
-      max_elapsed_time: '300s',
-      ...retry,
-    },
-    sending_queue: { enabled: true, num_consumers: 10, queue_size: 1000, sizer: 'requests', block_on_overflow: false, wait_for_result: false, ...queue },
-  } as QueueConfig
-}
 
 /** A backend that answers when a test says so. */
 class Backend {
@@ -78,11 +59,11 @@ function item(text: string, items = 1): QueueItem {
   return { signal: 'logs', bytes: Buffer.from(text), items }
 }
 
-async function started(config: DeepPartial<QueueConfig> = {}, options: Partial<SendingQueueOptions> = {}) {
+async function started(config: Parameters<typeof queueConfigWith>[0] = {}, options: Partial<SendingQueueOptions> = {}) {
   const settings = fakeSettings('exporter', 'otlp_grpc/x')
   const backend = new Backend()
   const host = new FakeHost()
-  const queue = new SendingQueue(settings, { config: configWith(config), send: backend.send, random: () => 0.5, ...options })
+  const queue = new SendingQueue(settings, { config: queueConfigWith(config), send: backend.send, random: () => 0.5, ...options })
   opened.push(queue)
   await queue.start(host)
   return { queue, backend, settings, host, clock: settings.clock }
@@ -374,7 +355,7 @@ describe('shutdown', () => {
     expect(backend.texts).toEqual(['a', 'b', 'c'])
     expect(() => queue.offer(item('late'))).toThrow(RefusedError)
     expect(ledger(settings)).toEqual({ sent: 3, failed: 0, dropped: {}, refused: { shutdown: 1 }, queued: 0 })
-    const unused = new SendingQueue(settings, { config: configWith(), send: backend.send })
+    const unused = new SendingQueue(settings, { config: queueConfigWith(), send: backend.send })
     await expect(unused.shutdown(unhurried())).resolves.toBeUndefined()
   })
 

@@ -71,7 +71,8 @@ export interface QueueStorage {
 
 /** What a component with a queue says in its factory's `uses`. */
 export function queueUses({ sending_queue: queue }: { readonly sending_queue: { readonly enabled: boolean; readonly storage?: string } }): ExtensionUse[] {
-  return queue.enabled && queue.storage !== undefined ? [{ extension: queue.storage, needs: 'queue', isOptional: false }] : []
+  if (!queue.enabled || queue.storage === undefined) return []
+  return [{ extension: queue.storage, needs: {}, isOptional: false, named: { as: 'storage', path: ['sending_queue', 'storage'] } }]
 }
 
 /** The storage extension of an id, shared with this component; throws when that extension stores nothing. */
