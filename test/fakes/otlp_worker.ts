@@ -13,5 +13,5 @@ export const otlpTestRegistry = {
 
 /** An ingest worker with these components. */
 export default function run(task: IngestTask): Promise<void> {
-  return runIngestWorker(task, otlpTestRegistry)
+  return runIngestWorker(task, () => otlpTestRegistry)
 }

@@ -15,9 +15,9 @@ export class Sunk {
   consumer<S extends Signal>(signal: S): Consumer<SignalData[S]> {
     return {
       consume: (batch) => {
+        const keep = (): void => void this.batches.push({ signal, batch })
         const waiting = this.onBatch()
-        if (waiting === undefined) this.batches.push({ signal, batch })
-        else return waiting.then(() => void this.batches.push({ signal, batch }))
+        return waiting === undefined ? keep() : waiting.then(keep)
       },
     }
   }
