@@ -15,6 +15,7 @@ import { memoryLimiterProcessor } from '../../processors/memory_limiter/factory.
 import { meshProcessor } from '../../processors/mesh/factory.ts'
 import { resourceProcessor } from '../../processors/resource/factory.ts'
 import { envoyAlsReceiver } from '../../receivers/envoyals/factory.ts'
+import { otlpReceiver } from '../../receivers/otlp/factory.ts'
 import { statsdReceiver } from '../../receivers/statsd/factory.ts'
 
 /** Every component that is built in. To add one: write its folder, and its factory here. */
@@ -22,6 +23,7 @@ export const registry: Registry = {
   factories: [
     envoyAlsReceiver,
     statsdReceiver,
+    otlpReceiver,
     meshProcessor,
     k8sAttributesProcessor,
     batchProcessor,

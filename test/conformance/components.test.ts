@@ -24,6 +24,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Settings that have no default. */
 const REQUIRED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  'receiver otlp': { protocols: { grpc: null, http: null } },
+  'processor memory_limiter': { limit_mib: 4096 },
+  'processor attributes': { actions: [{ key: 'a', action: 'delete' }] },
+  'processor resource': { attributes: [{ key: 'a', action: 'delete' }] },
   'exporter prometheus': { endpoint: '127.0.0.1:0' },
   'exporter file': { path: join(folder, 'out.jsonl') },
   'extension file_storage': { directory: join(folder, 'storage') },
@@ -48,8 +52,9 @@ function configOf(factory: Factory): unknown {
     return definitions[section].get(factory.type)?.config
   }
   const listens = factory.listens?.(load([])) ?? []
-  const addressOf = (network: string): string => (network === 'unix' ? join(folder, `${factory.type}.sock`) : '127.0.0.1:0')
-  return load(listens.map(({ network, path }) => `${[SECTION[factory.kind], factory.type, ...path].join('.')}=${addressOf(network)}`))
+  // Several listeners of a component have an address each: only by it the ports that the system chooses can be told apart.
+  const addressOf = (network: string, i: number): string => (network === 'unix' ? join(folder, `${factory.type}.sock`) : `127.0.0.${i + 1}:0`)
+  return load(listens.map(({ network, path }, i) => `${[SECTION[factory.kind], factory.type, ...path].join('.')}=${addressOf(network, i)}`))
 }
 
 const view: ProcessView = { components: () => [], isReady: () => true, lastReload: () => undefined, startedAt: 0 }
