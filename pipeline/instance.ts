@@ -93,8 +93,7 @@ function create(node: PlanNode, parts: Parts): Created {
     case 'connector': {
       const factory = factories.get('connector', id.type)
       if (node.half === 'ingest') {
-        const half = factory.ingest?.(settings, config, around.linkFor(node))
-        if (half === undefined) throw new Error(`BUG: ${node.key} has no ingest half`)
+        const half = existing(node, factory.ingest?.(settings, config, around.linkFor(node)))
         return { component: half, consumers: { [factory.from]: half } }
       }
       const main = factory.main(settings, config, outlets[factory.to] as Consumer<unknown>)
@@ -111,25 +110,24 @@ function createExtension(node: PlanNode, { around, settings }: Parts): Instance[
   const { id, config, uses = [] } = node.spec
   const factory = around.factories.get('extension', id.type)
   if (node.half !== 'ingest') return factory.create(settings, config, around.view, uses)
-  const half = factory.ingest?.(settings, config, around.linkFor(node))
-  if (half === undefined) throw new Error(`BUG: ${node.key} has no ingest half`)
-  return half
+  return existing(node, factory.ingest?.(settings, config, around.linkFor(node)))
 }
 
 function createReceiver(node: PlanNode, { around, settings, outlets }: Parts): Instance['component'] {
   const { id, config } = node.spec
   const factory = around.factories.get('receiver', id.type)
   if (node.half !== 'ingest') return factory.create(settings, config, outlets)
-  const half = factory.ingest?.(settings, config, around.linkFor(node))
-  if (half === undefined) throw new Error(`BUG: ${node.key} has no ingest half`)
-  return half
+  return existing(node, factory.ingest?.(settings, config, around.linkFor(node)))
 }
 
 function createProcessor(node: PlanNode, { around, settings, outlets }: Parts): Created {
   const signal = node.signal as Signal
-  const make = around.factories.get('processor', node.spec.id.type).create[signal] as
-    | ((settings: Settings, config: unknown, next: unknown) => Component & Consumer<unknown>)
-    | undefined
+  const factory = around.factories.get('processor', node.spec.id.type)
+  if (node.half === 'ingest') {
+    const half = existing(node, (factory.ingest?.[signal] as MakeIngest | undefined)?.(settings, node.spec.config, around.linkFor(node)))
+    return { component: half, consumers: { [signal]: half } }
+  }
+  const make = factory.create[signal] as ((settings: Settings, config: unknown, next: unknown) => Component & Consumer<unknown>) | undefined
   if (make === undefined) throw new Error(`BUG: ${node.spec.address} does not support ${signal}; the config check should have said so`)
   const processor = make(settings, node.spec.config, outlets[signal])
   return { component: processor, consumers: { [signal]: processor } }
@@ -142,10 +140,15 @@ function createExporter(node: PlanNode, { around, settings }: Parts): Created {
     return { component: main, consumers: main.consumers }
   }
   const signal = node.signal as Signal
-  const make = factory.ingest?.[signal] as ((settings: Settings, config: unknown, link: IngestLink<unknown>) => Component & Consumer<unknown>) | undefined
-  if (make === undefined) throw new Error(`BUG: ${node.key} has no ingest half`)
-  const half = make(settings, node.spec.config, around.linkFor(node))
+  const half = existing(node, (factory.ingest?.[signal] as MakeIngest | undefined)?.(settings, node.spec.config, around.linkFor(node)))
   return { component: half, consumers: { [signal]: half } }
+}
+
+type MakeIngest = (settings: Settings, config: unknown, link: IngestLink<unknown>) => Component & Consumer<unknown>
+
+function existing<T>({ key }: PlanNode, half: T | undefined): T {
+  if (half === undefined) throw new Error(`BUG: ${key} has no ingest half`)
+  return half
 }
 
 function metersFor(node: PlanNode, signal: Signal, settings: Settings): InletMeters {
