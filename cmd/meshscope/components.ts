@@ -8,6 +8,7 @@ import { bearerTokenAuthExtension } from '../../extensions/bearertokenauth/facto
 import { fileStorageExtension } from '../../extensions/file_storage/factory.ts'
 import { healthCheckExtension } from '../../extensions/health_check/factory.ts'
 import { k8sMetadataExtension } from '../../extensions/k8s_metadata/factory.ts'
+import { accessLogRecordsProcessor } from '../../processors/access_log_records/factory.ts'
 import { attributesProcessor } from '../../processors/attributes/factory.ts'
 import { batchProcessor } from '../../processors/batch/factory.ts'
 import { k8sAttributesProcessor } from '../../processors/k8s_attributes/factory.ts'
@@ -26,6 +27,7 @@ export const registry: Registry = {
     otlpReceiver,
     meshProcessor,
     k8sAttributesProcessor,
+    accessLogRecordsProcessor,
     batchProcessor,
     memoryLimiterProcessor,
     attributesProcessor,

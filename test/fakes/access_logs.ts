@@ -31,6 +31,14 @@ export function sampleHttpLogs(texts: SampleTexts = {}): AccessLogs {
   return decode(writer.finish(), SAMPLE_ORIGIN)
 }
 
+/** A batch of `count` (32 at most) decoded HTTP entries, whose fields `write` writes. */
+export function sampleEntries(write: (writer: ProtobufWriter, n: number) => void, count = 1): AccessLogs {
+  const writer = new ProtobufWriter()
+  writer.open(2)
+  for (let n = 0; n < count; n++) writer.message(1, () => write(writer, n))
+  return decode(writer.close().finish(), SAMPLE_ORIGIN)
+}
+
 /** A batch of one decoded TCP entry: the end of a connection. */
 export function sampleTcpLogs(): AccessLogs {
   const writer = new ProtobufWriter()
