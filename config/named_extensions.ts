@@ -54,8 +54,8 @@ function problemOf(use: NamedUse, input: Input): Wording | undefined {
   if (!canBe(factory, named.as)) {
     return { problem: `${id} is no ${ROLES[named.as]}`, expected: ofType(typesFor(use, input)), found: `extension ${factory.type}` }
   }
-  if (isOnlyInWorkers(use.by) && factory.ingest === undefined) {
-    const problem = `${id} is not in ingest workers, where ${use.by.id.text} runs`
+  if (isForWorkers(use) && factory.ingest === undefined) {
+    const problem = `${id} is not in ingest workers, where ${use.by.id.text} listens`
     return { problem, expected: ofType(typesFor(use, input)), found: `extension ${factory.type}, which is on the main thread only` }
   }
   if (input.listed.some((reference) => reference.id === id)) return undefined
@@ -90,9 +90,9 @@ function canBe({ provides = [] }: ExtensionFactory, role: ExtensionRole): boolea
 }
 
 /** The types of extensions that can be what a setting asks for, where its component runs. */
-function typesFor({ named, by }: NamedUse, { factories }: Pick<Input, 'factories'>): string[] {
+function typesFor(use: NamedUse, { factories }: Pick<Input, 'factories'>): string[] {
   const isAble = (factory: Factory): boolean =>
-    factory.kind === 'extension' && canBe(factory, named.as) && !(isOnlyInWorkers(by) && factory.ingest === undefined)
+    factory.kind === 'extension' && canBe(factory, use.named.as) && !(isForWorkers(use) && factory.ingest === undefined)
   return factories.flatMap((factory) => (isAble(factory) ? [factory.type] : [])).sort()
 }
 
@@ -100,7 +100,8 @@ function ofType(types: readonly string[]): string {
   return types.length === 0 ? 'an extension that can be that; none is built in' : `an extension of type ${types.join(' or ')}`
 }
 
-/** True for a component without a part on the main thread. */
-function isOnlyInWorkers({ factory }: Definition): boolean {
-  return factory?.kind === 'receiver' && factory.runs === 'ingest'
+/** True for what ingest workers need: all of a receiver that is only there, and who may send of one that listens there. */
+function isForWorkers({ by: { factory }, named }: NamedUse): boolean {
+  if (factory?.kind !== 'receiver') return false
+  return factory.runs === 'ingest' || (factory.ingest !== undefined && named.as === 'server_authenticator')
 }

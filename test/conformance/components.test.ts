@@ -86,7 +86,9 @@ function instancesOf(factory: Factory): { readonly part: string; readonly make: 
     case 'processor':
       return signals.flatMap((signal) => {
         const make = factory.create[signal]
-        return make === undefined ? [] : [{ part: signal, make: () => make(settings(signal), config, new CollectingConsumer<never>()) }]
+        const ingest = factory.ingest?.[signal]
+        const main = make === undefined ? [] : [{ part: signal, make: () => make(settings(signal), config, new CollectingConsumer<never>()) }]
+        return ingest === undefined ? main : [...main, { part: `ingest half for ${signal}`, make: () => ingest(settings(signal), config, link) }]
       })
     case 'connector': {
       const { ingest, main, from } = factory

@@ -78,8 +78,10 @@ const records = defineReceiver({
   description: 'Log records.',
   stability: { logs: 'alpha' },
   runs: 'main',
-  config: configSchema({ type: 'object', additionalProperties: false, properties: {} }),
+  config: configSchema({ type: 'object', additionalProperties: false, properties: { auth: authSchema } }),
+  uses: ({ auth }) => useAuthenticator(auth, 'server'),
   create: notCreated,
+  ingest: notCreated,
 })
 
 const noSettings = configSchema({ type: 'object', additionalProperties: false, properties: {} })
