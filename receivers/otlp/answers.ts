@@ -63,9 +63,9 @@ export function httpFailure(response: ServerResponse, fault: Fault, format: Form
   const message = statusOf(fault)
   if (message.retryAfterMs !== undefined) response.setHeader('Retry-After', String(Math.max(1, Math.ceil(message.retryAfterMs / 1000))))
   if (fault.kind === 'unauthenticated') response.setHeader('WWW-Authenticate', fault.challenge ?? 'Bearer')
-  response.writeHead(CODES[fault.kind].http, { 'Content-Type': format === undefined ? 'text/plain; charset=utf-8' : mediaTypeOf(format) })
-  if (format === 'proto') response.end(encodeStatus(message))
-  else response.end(format === 'json' ? statusJson(message) : `${message.message}\n`)
+  const body = format === 'proto' ? encodeStatus(message) : Buffer.from(format === 'json' ? statusJson(message) : `${message.message}\n`)
+  const type = format === undefined ? 'text/plain; charset=utf-8' : mediaTypeOf(format)
+  response.writeHead(CODES[fault.kind].http, { 'Content-Type': type, 'Content-Length': body.length }).end(body)
 }
 
 function statusOf({ kind, message, retryAfterMs }: Fault): RpcStatus {

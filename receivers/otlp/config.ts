@@ -4,6 +4,7 @@ import { grpcServerProperties } from '../../component/kit/grpc_server.ts'
 import { httpServerProperties } from '../../component/kit/http_server.ts'
 import { checkTlsServer } from '../../component/kit/tls.ts'
 import { parseEndpoint } from '../../lib/endpoint.ts'
+import type { Transport } from './messages.ts'
 
 const MIB = 1 << 20
 
@@ -122,6 +123,11 @@ export const otlpConfig = configSchema(
 export type OtlpConfig = ConfigOf<typeof otlpConfig>
 export type GrpcConfig = NonNullable<OtlpConfig['protocols']['grpc']>
 export type HttpConfig = NonNullable<OtlpConfig['protocols']['http']>
+
+/** The protocols that are on, as the transport they are in metrics. */
+export function transportsOf({ protocols: { grpc, http } }: OtlpConfig): readonly Transport[] {
+  return [...(grpc === undefined ? [] : (['grpc'] as const)), ...(http === undefined ? [] : (['http'] as const))]
+}
 
 /** Largest message by gRPC, in bytes. */
 export function grpcBytesMax({ max_recv_msg_size_mib: mib }: GrpcConfig): number {

@@ -19,6 +19,6 @@ export const otlpReceiver = defineReceiver<OtlpConfig>({
     ...useAuthenticator(grpc?.auth, { side: 'server', path: ['protocols', 'grpc', 'auth'] }),
     ...useAuthenticator(http?.auth, { side: 'server', path: ['protocols', 'http', 'auth'] }),
   ],
-  create: (settings, _config, next) => new OtlpMain(settings, next),
+  create: (settings, config, next) => new OtlpMain(settings, config, next),
   ingest: (settings, config, link) => new OtlpIngest(settings, config, link),
 })

@@ -64,7 +64,7 @@ export class GrpcFront {
 
   #open(call: { readonly metadata: Metadata }, signal: Signal, respond: Respond): void {
     const raw = takeIncoming(call)
-    const exchange = new Exchange(this.#settings.intake, { transport: 'grpc', signal })
+    const exchange = new Exchange(this.#settings.intake, signal)
     const answer = (outcome: Outcome): void => {
       exchange.end(outcome)
       if (outcome.kind === 'accepted') respond(null, grpcSuccess())

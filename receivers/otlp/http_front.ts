@@ -62,7 +62,7 @@ export class HttpFront {
       plainAnswer(response.setHeader('Allow', 'POST'), 405, 'only POST')
       return
     }
-    const exchange = new Exchange(this.#settings.intake, { transport: 'http', signal })
+    const exchange = new Exchange(this.#settings.intake, signal)
     const mediaType = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() as string
     const format = FORMATS[mediaType]
     const outcome = await this.#outcomeOf(request, format, exchange)

@@ -7,9 +7,9 @@ import { GrpcFront } from './grpc_front.ts'
 import { Handover } from './handover.ts'
 import { HttpFront } from './http_front.ts'
 import type { FrontSettings, IntakeSettings } from './intake.ts'
-import type { ToIngest, ToMain } from './messages.ts'
+import type { ToIngest, ToMain, Transport } from './messages.ts'
 import { Pending } from './pending.ts'
-import { ingestInstruments } from './telemetry.ts'
+import { pendingGauges, transportInstruments } from './telemetry.ts'
 
 /**
  * The half of the `otlp` receiver in every ingest worker: listens, checks senders, reads and decompresses requests, hands them
@@ -20,23 +20,20 @@ export class OtlpIngest implements Component, IngestHalf<ToIngest> {
   readonly #config: OtlpConfig
   readonly #handover: Handover
   readonly #pending: Pending
-  readonly #intake: IntakeSettings
   #fronts: (GrpcFront | HttpFront)[] = []
 
   constructor(settings: Settings, config: OtlpConfig, link: IngestLink<ToMain>) {
     this.#settings = settings
     this.#config = config
-    const { requests_max: requestsMax, bytes_max: bytesMax, retry_after: retryAfter } = config.pending
-    const instruments = ingestInstruments(settings.telemetry, settings.id.text)
+    const { requests_max: requestsMax, bytes_max: bytesMax } = config.pending
     this.#handover = new Handover(link)
-    this.#pending = new Pending({ requestsMax, bytesMax }, { requests: instruments.pendingRequests, bytes: instruments.pendingBytes })
-    this.#intake = { handover: this.#handover, pending: this.#pending, instruments, retryAfterMs: durationMs(retryAfter) }
+    this.#pending = new Pending({ requestsMax, bytesMax }, pendingGauges(settings.telemetry, settings.id.text))
   }
 
   async start(host: Host): Promise<void> {
     const { grpc, http } = this.#config.protocols
-    if (grpc !== undefined) this.#fronts.push(new GrpcFront(grpc, this.#frontSettings(grpc.auth)))
-    if (http !== undefined) this.#fronts.push(new HttpFront(http, this.#frontSettings(http.auth)))
+    if (grpc !== undefined) this.#fronts.push(new GrpcFront(grpc, this.#frontSettings('grpc', grpc.auth)))
+    if (http !== undefined) this.#fronts.push(new HttpFront(http, this.#frontSettings('http', http.auth)))
     try {
       for (const front of this.#fronts) await front.start(host)
     } catch (error) {
@@ -65,8 +62,15 @@ export class OtlpIngest implements Component, IngestHalf<ToIngest> {
     await Promise.all(this.#fronts.splice(0).map((front) => front.close(signal)))
   }
 
-  #frontSettings(auth: AuthConfig | undefined): FrontSettings {
-    const { log, clock } = this.#settings
-    return { log, clock, intake: this.#intake, authenticator: serverAuthenticatorOf(this.#settings, auth) }
+  #frontSettings(transport: Transport, auth: AuthConfig | undefined): FrontSettings {
+    const { log, clock, telemetry, id } = this.#settings
+    const intake: IntakeSettings = {
+      transport,
+      handover: this.#handover,
+      pending: this.#pending,
+      instruments: transportInstruments(telemetry, { receiver: id.text, transport }),
+      retryAfterMs: durationMs(this.#config.pending.retry_after),
+    }
+    return { log, clock, intake, authenticator: serverAuthenticatorOf(this.#settings, auth) }
   }
 }

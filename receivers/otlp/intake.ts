@@ -8,12 +8,14 @@ import type { Handover } from './handover.ts'
 import { InflateError, inflate } from './inflate.ts'
 import type { Fault, Format, Outcome, Transport } from './messages.ts'
 import type { Pending, PendingPlace } from './pending.ts'
-import type { IngestInstruments } from './telemetry.ts'
+import type { TransportInstruments } from './telemetry.ts'
 
+/** What the requests of one transport go through. */
 export interface IntakeSettings {
+  readonly transport: Transport
   readonly handover: Handover
   readonly pending: Pending
-  readonly instruments: IngestInstruments
+  readonly instruments: TransportInstruments
   /** When clients shall come again that had no place. */
   readonly retryAfterMs: number
 }
@@ -38,14 +40,14 @@ export interface Body {
 /** What both transports do with a request between its first byte and its answer. One per request. */
 export class Exchange {
   readonly #settings: IntakeSettings
-  readonly #of: { readonly transport: Transport; readonly signal: Signal }
+  readonly #signal: Signal
   readonly #place: PendingPlace | undefined
   #wireBytes = 0
   #isEnded = false
 
-  constructor(settings: IntakeSettings, of: { readonly transport: Transport; readonly signal: Signal }) {
+  constructor(settings: IntakeSettings, signal: Signal) {
     this.#settings = settings
-    this.#of = of
+    this.#signal = signal
     this.#place = settings.pending.enter()
   }
 
@@ -73,7 +75,8 @@ export class Exchange {
       const fault = this.hold(plain.length)
       if (fault !== undefined) return fault
     }
-    return this.#settings.handover.send({ ...this.#of, format, bytes: plain, client })
+    const { handover, transport } = this.#settings
+    return handover.send({ transport, signal: this.#signal, format, bytes: plain, client })
   }
 
   /** Counts what became of the request; call it once the client has been answered, or is gone. Safe twice: the first counts. */
@@ -81,9 +84,9 @@ export class Exchange {
     if (this.#isEnded) return
     this.#isEnded = true
     this.#place?.leave()
-    const { transport, signal } = this.#of
-    this.#settings.instruments.requests[transport][signal][outcome.kind].add(1)
-    this.#settings.instruments.bytes[transport].add(this.#wireBytes)
+    const { requests, bytes } = this.#settings.instruments
+    requests[this.#signal][outcome.kind].add(1)
+    bytes.add(this.#wireBytes)
   }
 }
 

@@ -11,7 +11,8 @@ import { decodeLogs, decodeMetrics, decodeTraces } from '../../model/otlp/decode
 import { OtlpError } from '../../model/otlp/error.ts'
 import { parseLogsJson, parseMetricsJson, parseTracesJson } from '../../model/otlp/json.ts'
 import { spanCount } from '../../model/traces.ts'
-import type { Fault, Format, Outcome, ToIngest, ToMain, Transport } from './messages.ts'
+import { type OtlpConfig, transportsOf } from './config.ts'
+import type { Fault, Outcome, ToIngest, ToMain, Transport } from './messages.ts'
 
 /** How the requests of one signal are read. */
 interface Codec<T> {
@@ -38,16 +39,16 @@ interface Delivery {
 export class OtlpMain implements MainComponent, MainHalf<ToMain> {
   readonly #settings: Settings
   readonly #next: ConsumerSet
-  readonly #counters: Readonly<Record<Transport, Readonly<Record<Signal, ItemCounters>>>>
+  readonly #counters: ReadonlyMap<Transport, Readonly<Record<Signal, ItemCounters>>>
   readonly #text = new TextDecoder('utf-8', { fatal: true })
   #delivering = 0
   #whenIdle: (() => void)[] = []
 
-  constructor(settings: Settings, next: ConsumerSet) {
+  constructor(settings: Settings, config: OtlpConfig, next: ConsumerSet) {
     this.#settings = settings
     this.#next = next
-    const counters = (transport: Transport) => itemCounters(settings.telemetry, { receiver: settings.id.text, transport })
-    this.#counters = { grpc: counters('grpc'), http: counters('http') }
+    const receiver = settings.id.text
+    this.#counters = new Map(transportsOf(config).map((transport) => [transport, itemCounters(settings.telemetry, { receiver, transport })]))
   }
 
   /** Waits for the pipelines to say what becomes of what they have got, up to the deadline. */
@@ -74,12 +75,13 @@ export class OtlpMain implements MainComponent, MainHalf<ToMain> {
     if (consumer === undefined) return this.#noPipeline(request.signal)
     const codec = CODECS[request.signal]
     let batch: { client?: Client }
+    let delivery: Delivery
     try {
       batch = request.format === 'proto' ? codec.proto(request.bytes) : codec.json(this.#textOf(request.bytes))
+      delivery = { items: codec.count(batch), counters: this.#countersOf(request) }
     } catch (error) {
-      return this.#undecodable(error, request.format)
+      return this.#undecodable(error)
     }
-    const delivery: Delivery = { items: codec.count(batch), counters: this.#counters[request.transport][request.signal] }
     batch.client = request.client
     try {
       const taken = consumer.consume(batch)
@@ -92,6 +94,12 @@ export class OtlpMain implements MainComponent, MainHalf<ToMain> {
     } catch (error) {
       return this.#notTaken(error, delivery)
     }
+  }
+
+  #countersOf({ transport, signal }: ToMain): ItemCounters {
+    const counters = this.#counters.get(transport)
+    if (counters === undefined) throw new Error(`BUG: ${this.#settings.address} got a request over ${transport}, which is off`)
+    return counters[signal]
   }
 
   #delivered(outcome: Outcome): Outcome {
@@ -113,10 +121,8 @@ export class OtlpMain implements MainComponent, MainHalf<ToMain> {
     return { kind: 'no_pipeline', message: `no ${signal} pipeline has the receiver ${this.#settings.id.text}, only ${used.join(' and ')}` }
   }
 
-  #undecodable(error: unknown, format: Format): Fault {
-    if (!(error instanceof OtlpError)) return this.#failed(error)
-    const place = error.offset < 0 ? '' : ` (at ${format === 'proto' ? 'byte' : 'character'} ${error.offset})`
-    return { kind: 'invalid', message: `request is not OTLP: ${error.message}${place}` }
+  #undecodable(error: unknown): Fault {
+    return error instanceof OtlpError ? { kind: 'invalid', message: `request is not OTLP: ${error.message}` } : this.#failed(error)
   }
 
   #notTaken(error: unknown, { items, counters }: Delivery): Fault {

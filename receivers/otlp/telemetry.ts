@@ -51,25 +51,22 @@ export const PENDING_BYTES: InstrumentSpec = {
   labels: { receiver: 'id of the receiver' },
 }
 
-/** The instruments of an ingest half. */
-export interface IngestInstruments {
-  readonly requests: Readonly<Record<Transport, Readonly<Record<Signal, Readonly<Record<Outcome['kind'], Counter>>>>>>
-  readonly bytes: Readonly<Record<Transport, Counter>>
-  readonly pendingRequests: Gauge
-  readonly pendingBytes: Gauge
+/** What an ingest half counts of one transport, made once so that counting creates nothing. */
+export interface TransportInstruments {
+  readonly requests: Readonly<Record<Signal, Readonly<Record<Outcome['kind'], Counter>>>>
+  readonly bytes: Counter
 }
 
-/** `receiver` is the id as in the config, `otlp/edge`. Counters of transports that are off are never shown: they are not made. */
-export function ingestInstruments(telemetry: Telemetry, receiver: string): IngestInstruments {
-  const byOutcome = (transport: Transport, signal: Signal) =>
-    recordOf(['accepted', ...FAULT_KINDS] as const, (outcome) => telemetry.counter(REQUESTS, { receiver, transport, signal, outcome }))
-  const bySignal = (transport: Transport) => recordOf(SIGNALS, (signal) => byOutcome(transport, signal))
-  return {
-    requests: recordOf(['grpc', 'http'] as const, bySignal),
-    bytes: recordOf(['grpc', 'http'] as const, (transport) => telemetry.counter(REQUEST_BYTES, { receiver, transport })),
-    pendingRequests: telemetry.gauge(PENDING_REQUESTS, { receiver }),
-    pendingBytes: telemetry.gauge(PENDING_BYTES, { receiver }),
-  }
+/** `receiver` is the id as in the config, `otlp/edge`. */
+export function transportInstruments(telemetry: Telemetry, labels: { readonly receiver: string; readonly transport: Transport }): TransportInstruments {
+  const byOutcome = (signal: Signal) =>
+    recordOf(['accepted', ...FAULT_KINDS] as const, (outcome) => telemetry.counter(REQUESTS, { ...labels, signal, outcome }))
+  return { requests: recordOf(SIGNALS, byOutcome), bytes: telemetry.counter(REQUEST_BYTES, labels) }
+}
+
+/** How many requests, and bytes of them, an ingest half holds. */
+export function pendingGauges(telemetry: Telemetry, receiver: string): { readonly requests: Gauge; readonly bytes: Gauge } {
+  return { requests: telemetry.gauge(PENDING_REQUESTS, { receiver }), bytes: telemetry.gauge(PENDING_BYTES, { receiver }) }
 }
 
 function recordOf<K extends string, V>(keys: readonly K[], valueOf: (key: K) => V): Readonly<Record<K, V>> {
