@@ -20,7 +20,8 @@ export function dataPoints(metrics: Metrics): DataPoints {
     if (last !== undefined && last.resource === points.resource && last.scope === points.scope) last.metrics.push(metric)
     else groups.push({ resource: points.resource, scope: points.scope, metrics: [metric] })
   }
-  return { groups, ...(metrics.client === undefined ? {} : { client: metrics.client }) }
+  const { client, isOnDemand } = metrics
+  return { groups, ...(isOnDemand === undefined ? {} : { isOnDemand }), ...(client === undefined ? {} : { client }) }
 }
 
 function metricOf(points: FamilyPoints, timeNs: bigint): Metric {

@@ -1,4 +1,4 @@
-import { AttributeSet, type AttributeValue, type Resource, type Scope } from '../attributes.ts'
+import { AttributeSet, type AttributeValue, type EntityRef, type Resource, type Scope } from '../attributes.ts'
 import type { DataPoint, ExponentialBuckets, Metric, PointExemplar } from '../data_points.ts'
 import type { LogRecord, LogRecords } from '../log_records.ts'
 import type { Metrics } from '../metrics.ts'
@@ -46,7 +46,11 @@ function resourcesJson<Group extends { readonly resource: Resource; readonly sco
 }
 
 function resourceJson({ attributes, droppedAttributesCount = 0, entityRefs = [] }: Resource): Json {
-  return { ...attributesJson(attributes), ...dropped('Attributes', droppedAttributesCount), ...(entityRefs.length === 0 ? {} : { entityRefs }) }
+  return { ...attributesJson(attributes), ...dropped('Attributes', droppedAttributesCount), ...list('entityRefs', entityRefs.map(entityRefJson)) }
+}
+
+function entityRefJson({ schemaUrl, type, idKeys, descriptionKeys }: EntityRef): Json {
+  return { ...text('schemaUrl', schemaUrl), ...text('type', type), ...list('idKeys', idKeys), ...list('descriptionKeys', descriptionKeys) }
 }
 
 function scopeJson({ name, version, attributes = AttributeSet.empty, droppedAttributesCount = 0 }: Scope): Json {
