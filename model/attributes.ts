@@ -141,7 +141,9 @@ export class AttributeSet {
     return { keys: this.keys, values: this.values }
   }
 
-  static readonly empty = new AttributeSet([], [])
+  static get empty(): AttributeSet {
+    return EMPTY
+  }
 
   static of(entries: Readonly<Record<string, AttributeValue>>): AttributeSet {
     return new AttributeSet(Object.keys(entries), Object.values(entries))
@@ -192,6 +194,8 @@ export class AttributeSet {
 }
 
 const NONE: readonly never[] = []
+/** Not made in the class itself: there the compiled code names the class before it has its name. */
+const EMPTY = new AttributeSet([], [])
 
 /** Memory of encoded sets: of those that came from an edit and go with their batch, and of those that live long. */
 let edited = new ProtobufWriter(0)
