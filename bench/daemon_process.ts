@@ -158,7 +158,7 @@ export function cpuSeconds(pid: number): number {
       throw error
     }
   })
-  return nanoseconds.reduce((sum, one) => sum + one, 0) / 1e9
+  return nanoseconds.reduce((total, one) => total + one, 0) / 1e9
 }
 
 function isGone(error: unknown): boolean {

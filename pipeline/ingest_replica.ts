@@ -20,8 +20,12 @@ export interface IngestNews {
   listening(listening: Listening): void
 }
 
+/** Gives the components that a graph is made of, and perhaps more. Rejects when one cannot be loaded. */
+export type RegistrySource = (spec: GraphSpec) => Registry | Promise<Registry>
+
 export interface IngestReplicaOptions {
-  readonly registry: Registry
+  /** The components of a graph, at least. */
+  readonly registryFor: RegistrySource
   readonly worker: number
   readonly logs: LogSource
   readonly telemetry: Telemetry
@@ -32,7 +36,7 @@ export interface IngestReplicaOptions {
 /** One replica of the ingest side of the graph, in a worker or on the main thread. */
 export class IngestReplica {
   readonly #options: IngestReplicaOptions
-  readonly #factories: FactoryTable
+  readonly #factories = new FactoryTable({ factories: [] })
   readonly #graph: SideGraph
   readonly #inbox: HalfInbox
   #ports: ChosenPorts = {}
@@ -40,7 +44,6 @@ export class IngestReplica {
 
   constructor(options: IngestReplicaOptions) {
     this.#options = options
-    this.#factories = new FactoryTable(options.registry)
     this.#graph = new SideGraph(this.#surroundings())
     this.#inbox = new HalfInbox((key) => this.#graph.find(key), options.logs)
   }
@@ -49,7 +52,9 @@ export class IngestReplica {
   async prepare(spec: GraphSpec, ports: ChosenPorts): Promise<void> {
     this.#ports = ports
     this.#level = spec.service.telemetry.logs.level
-    await this.#graph.prepare(this.#planFor(spec))
+    const registry = await this.#options.registryFor(spec)
+    this.#factories.add(registry)
+    await this.#graph.prepare(this.#planFor(spec, registry))
   }
 
   commit(): void {
@@ -75,8 +80,8 @@ export class IngestReplica {
   }
 
   /** Unix sockets cannot be shared: a receiver that listens on one is in the first worker only. */
-  #planFor(spec: GraphSpec): SidePlan {
-    const { ingest } = planGraph(spec, this.#options.registry)
+  #planFor(spec: GraphSpec, registry: Registry): SidePlan {
+    const { ingest } = planGraph(spec, registry)
     if (this.#options.worker === 0) return ingest
     return { nodes: ingest.nodes.filter((node) => !this.#listensOnUnix(node)) }
   }

@@ -1,20 +1,19 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { MessagePort } from 'node:worker_threads'
-import type { Registry } from '../component/spec.ts'
 import { systemClock } from '../lib/clock.ts'
 import { keepTrimmed } from '../lib/heap_trim.ts'
 import { LogSource } from '../telemetry/log_source.ts'
 import { SlotTelemetry } from '../telemetry/slots.ts'
 import { BEAT_INTERVAL_MS, Beat, type FromWorker, type IngestTask, START_REQUEST, type ToWorker, type WorkerCommand } from './ingest_protocol.ts'
-import { IngestReplica } from './ingest_replica.ts'
+import { IngestReplica, type RegistrySource } from './ingest_replica.ts'
 
 /**
  * Runs the ingest side of the graph in a worker thread until it is told to stop: the endless task that piscina runs.
  * A failed start is a reply like any other; everything that is not caught ends the thread, and its supervisor sees it.
  */
-export async function runIngestWorker(task: IngestTask, registry: Registry): Promise<void> {
+export async function runIngestWorker(task: IngestTask, registryFor: RegistrySource): Promise<void> {
   const post = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void => task.port.postMessage(message, [...transfer])
-  const replica = replicaFor(task, registry, post)
+  const replica = replicaFor(task, registryFor, post)
   const stopBeat = beat(task.beat)
   let stopTrim = (): void => {}
   try {
@@ -31,10 +30,10 @@ export async function runIngestWorker(task: IngestTask, registry: Registry): Pro
   }
 }
 
-function replicaFor(task: IngestTask, registry: Registry, post: (message: FromWorker, transfer?: readonly ArrayBuffer[]) => void): IngestReplica {
+function replicaFor(task: IngestTask, registryFor: RegistrySource, post: (message: FromWorker, transfer?: readonly ArrayBuffer[]) => void): IngestReplica {
   const { worker } = task
   return new IngestReplica({
-    registry,
+    registryFor,
     worker,
     clock: systemClock,
     logs: new LogSource(task.spec.service.telemetry.logs.level, (record) => post({ type: 'log', record: { ...record, worker } })),

@@ -34,7 +34,7 @@ export class LocalIngest implements IngestSide {
     this.#links = links
     this.#life = life
     this.#replica = new IngestReplica({
-      registry,
+      registryFor: () => registry,
       worker: 0,
       logs,
       telemetry,

@@ -68,7 +68,11 @@ export class FactoryTable {
   readonly #factories = new Map<string, Factory>()
 
   constructor(registry: Registry) {
-    for (const factory of registry.factories) this.#factories.set(`${factory.kind}:${factory.type}`, factory)
+    this.add(registry)
+  }
+
+  add({ factories }: Registry): void {
+    for (const factory of factories) this.#factories.set(`${factory.kind}:${factory.type}`, factory)
   }
 
   get(kind: 'receiver', type: string): ReceiverFactory

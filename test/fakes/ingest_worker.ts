@@ -5,5 +5,5 @@ import { fakeRegistry } from './components.ts'
 
 /** An ingest worker with the components of `components.ts`, and the extension that `daemon.ts` adds to them. */
 export default function run(task: IngestTask): Promise<void> {
-  return runIngestWorker(task, { factories: [...fakeRegistry.factories, healthCheckExtension] })
+  return runIngestWorker(task, () => ({ factories: [...fakeRegistry.factories, healthCheckExtension] }))
 }

@@ -8,5 +8,5 @@ export const statsdTestRegistry = { factories: [...registry.factories, fakeLines
 
 /** An ingest worker with these components. */
 export default function run(task: IngestTask): Promise<void> {
-  return runIngestWorker(task, statsdTestRegistry)
+  return runIngestWorker(task, () => statsdTestRegistry)
 }

@@ -1,8 +1,9 @@
-import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http'
+import type { IncomingMessage, Agent as PlainAgent } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import type { Clock } from '../../../component/component.ts'
 import { openAccess } from '../../../extensions/k8s_metadata/api/access.ts'
 import type { Access } from '../../../extensions/k8s_metadata/api/credentials.ts'
+import { Agent as HttpAgent, request as requestHttp } from '../../../lib/node_http.ts'
 import type { KubeObject } from './kube_api/object_store.ts'
 
 /** An answer other than success. `code` is the HTTP status. */
@@ -23,7 +24,7 @@ const ANSWER_BYTES_MAX = 4 << 20
 export class KubeWriter {
   readonly server: string
   readonly #access: Access
-  #agent: HttpAgent | HttpsAgent | undefined
+  #agent: PlainAgent | HttpsAgent | undefined
 
   constructor(access: Access) {
     this.#access = access

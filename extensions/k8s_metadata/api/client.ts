@@ -1,7 +1,8 @@
-import { Agent as HttpAgent, type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http'
+import type { IncomingMessage, Agent as PlainAgent, RequestOptions } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import { createSecureContext } from 'node:tls'
 import type { Clock } from '../../../component/component.ts'
+import { Agent as HttpAgent, request as requestHttp } from '../../../lib/node_http.ts'
 import { readBody, readText } from './body.ts'
 import { connectionError } from './connection_errors.ts'
 import type { Access, Credentials, TlsMaterial } from './credentials.ts'
@@ -54,7 +55,7 @@ export class ApiClient {
   readonly #clock: Clock
   readonly #userAgent: string
   readonly #responseMsMax: number
-  #agent: HttpAgent | HttpsAgent | undefined
+  #agent: PlainAgent | HttpsAgent | undefined
   #agentMaterial = ''
 
   constructor(access: Access, options: ApiClientOptions) {
@@ -175,7 +176,7 @@ export class ApiClient {
   }
 
   /** The connections made with some TLS material; when it was replaced, requests under way keep the old ones. */
-  #agentFor(isTls: boolean, tls: TlsMaterial): HttpAgent | HttpsAgent {
+  #agentFor(isTls: boolean, tls: TlsMaterial): PlainAgent | HttpsAgent {
     const material = JSON.stringify(tls)
     if (this.#agent !== undefined && material === this.#agentMaterial) return this.#agent
     const agent = isTls ? this.#secureAgent(tls) : new HttpAgent({ keepAlive: true })
@@ -219,7 +220,7 @@ interface Call {
 }
 
 /** Closes what is idle now, and what becomes idle later. */
-function retire(agent: HttpAgent | HttpsAgent): void {
+function retire(agent: PlainAgent | HttpsAgent): void {
   agent.maxFreeSockets = 0
   for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy()
 }
