@@ -2,6 +2,8 @@ import type { Registry } from '../../component/spec.ts'
 import { meshMetricsConnector } from '../../connectors/mesh_metrics/factory.ts'
 import { debugExporter } from '../../exporters/debug/factory.ts'
 import { fileExporter } from '../../exporters/file/factory.ts'
+import { otlpGrpcExporter } from '../../exporters/otlp_grpc/factory.ts'
+import { otlpHttpExporter } from '../../exporters/otlp_http/factory.ts'
 import { prometheusExporter } from '../../exporters/prometheus/factory.ts'
 import { basicAuthExtension } from '../../extensions/basicauth/factory.ts'
 import { bearerTokenAuthExtension } from '../../extensions/bearertokenauth/factory.ts'
@@ -36,6 +38,8 @@ export const registry: Registry = {
     debugExporter,
     fileExporter,
     prometheusExporter,
+    otlpGrpcExporter,
+    otlpHttpExporter,
     healthCheckExtension,
     k8sMetadataExtension,
     bearerTokenAuthExtension,

@@ -1,0 +1,25 @@
+import { type ServiceError, status } from '@grpc/grpc-js'
+import { PermanentError, RefusedError } from '../../component/consumer.ts'
+import { decodeStatus } from '../../model/otlp/responses.ts'
+
+/** Codes after which the same request may succeed: https://opentelemetry.io/docs/specs/otlp/#failures. */
+const RETRYABLE: ReadonlySet<status> = new Set([
+  status.CANCELLED,
+  status.DEADLINE_EXCEEDED,
+  status.ABORTED,
+  status.OUT_OF_RANGE,
+  status.UNAVAILABLE,
+  status.DATA_LOSS,
+])
+
+/**
+ * What a failed call means for the request. `RESOURCE_EXHAUSTED` may be repeated only when the server says when, by a
+ * `RetryInfo`: otherwise it may mean that the request is too large for ever.
+ */
+export function failureOf(error: ServiceError): RefusedError | PermanentError {
+  const [details] = error.metadata?.get('grpc-status-details-bin') ?? []
+  const retryAfterMs = typeof details === 'object' ? decodeStatus(details).retryAfterMs : undefined
+  const text = `${status[error.code] ?? error.code}: ${error.details}`
+  if (!RETRYABLE.has(error.code) && !(error.code === status.RESOURCE_EXHAUSTED && retryAfterMs !== undefined)) return new PermanentError(text, { cause: error })
+  return new RefusedError(text, { cause: error, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
+}

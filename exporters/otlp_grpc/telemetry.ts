@@ -1,0 +1,1 @@
+export * from '../../component/kit/queue/telemetry.ts'
