@@ -1,0 +1,100 @@
+/** The Go Collector's statsd receiver as a program to be measured. */
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { stringify } from 'yaml'
+import { freePort } from './daemon_process.ts'
+
+const CACHE = join(homedir(), '.cache', 'meshscope-peers')
+const START_TIMEOUT_MS = 10_000
+
+/** The Collector that the interop tests have built; empty when they have not. */
+export function cachedCollector(): string {
+  const folder = existsSync(CACHE) ? readdirSync(CACHE).find((name) => name.startsWith('otelcol-')) : undefined
+  return folder === undefined ? '' : join(CACHE, folder, 'otelcol-peer')
+}
+
+export interface MeasuredCollector {
+  readonly pid: number
+  readonly port: number
+  /** Lines that are not in the kernel any more, of those that `sent` has told of: the Collector itself does not count lines. */
+  lines(): Promise<number>
+  /** Datagrams that the kernel had no room for. */
+  dropped(): Promise<number>
+  sent(lines: number, linesPerPacket: number): void
+  stop(): Promise<void>
+}
+
+/** Starts a Collector that keeps what it gets by statsD for a Prometheus page, with one series for all ports of a sender. */
+export async function startCollector(binary: string, transport: 'udp' | 'tcp'): Promise<MeasuredCollector> {
+  const folder = mkdtempSync(join(tmpdir(), 'meshscope-bench-'))
+  const [port, page, health] = [await freePort(), await freePort(), await freePort()]
+  const statsd = {
+    endpoint: `127.0.0.1:${port}`,
+    transport,
+    aggregation_interval: '10s',
+    is_monotonic_counter: true,
+    enable_ip_only_aggregation: true,
+    timer_histogram_mapping: [{ statsd_type: 'timing', observer_type: 'histogram' }],
+  }
+  const config = {
+    extensions: { health_check: { endpoint: `127.0.0.1:${health}` } },
+    receivers: { statsd },
+    processors: { delta_to_cumulative: {} },
+    exporters: { prometheus: { endpoint: `127.0.0.1:${page}` } },
+    service: {
+      extensions: ['health_check'],
+      telemetry: { metrics: { level: 'none' }, logs: { level: 'error' } },
+      pipelines: { metrics: { receivers: ['statsd'], processors: ['delta_to_cumulative'], exporters: ['prometheus'] } },
+    },
+  }
+  const file = join(folder, 'collector.yaml')
+  writeFileSync(file, stringify(config))
+  const child = spawn(binary, ['--config', file], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const kill = (): unknown => child.kill('SIGKILL')
+  process.once('exit', kill)
+  await answering(`http://127.0.0.1:${health}/`)
+  let told = 0
+  let size = 1
+  return {
+    pid: child.pid ?? 0,
+    port,
+    sent: (lines, linesPerPacket) => {
+      told += lines
+      size = linesPerPacket
+    },
+    lines: async () => told - (transport === 'udp' ? (socketOf(port).drops + socketOf(port).waiting) * size : 0),
+    dropped: async () => (transport === 'udp' ? socketOf(port).drops : 0),
+    stop: async () => {
+      const ended = new Promise((resolve) => child.once('exit', resolve))
+      child.kill('SIGTERM')
+      await ended
+      process.off('exit', kill)
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function answering(url: string): Promise<void> {
+  for (const begun = performance.now(); ; ) {
+    const isUp = await fetch(url).then(
+      (response) => response.ok,
+      () => false,
+    )
+    if (isUp) return
+    if (performance.now() - begun > START_TIMEOUT_MS) throw new Error(`${url} did not answer within ${START_TIMEOUT_MS} ms`)
+    await pause(50)
+  }
+}
+
+/** What the kernel says of the UDP socket of a port: datagrams dropped, and at least how many wait (proc(5), /proc/net/udp). */
+function socketOf(port: number): { readonly drops: number; readonly waiting: number } {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0')
+  const row = readFileSync('/proc/net/udp', 'latin1')
+    .split('\n')
+    .find((line) => line.includes(`:${hex} 00000000:0000`))
+  const columns = row?.trim().split(/\s+/) ?? []
+  return { drops: Number(columns.at(-1) ?? 0), waiting: columns[4]?.endsWith(':00000000') === false ? 1 : 0 }
+}
