@@ -2,9 +2,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { ByteSender } from '../../component/kit/byte_link.ts'
 import { AttributeSet } from '../../model/attributes.ts'
+import { type LogRecords, newLogRecord } from '../../model/log_records.ts'
 import type { Metrics } from '../../model/metrics.ts'
+import { parseLogsJson } from '../../model/otlp/json.ts'
 import { newSpan } from '../../model/traces.ts'
 import { FakeHost, type FakeSettings, fakeSettings } from '../../test/fakes/settings.ts'
 import type { FileConfig } from './config.ts'
@@ -12,7 +13,6 @@ import { FileExporter } from './exporter.ts'
 import type { FileAccess } from './rolling_file.ts'
 import { fullDisk } from './testing.ts'
 
-const ORIGIN = { worker: 0, life: 1 }
 const NOT_ABORTED = new AbortController().signal
 
 describe('FileExporter', () => {
@@ -30,25 +30,24 @@ describe('FileExporter', () => {
     await rm(folder, { recursive: true })
   })
 
-  async function started(access?: FileAccess): Promise<{ exporter: FileExporter; settings: FakeSettings; host: FakeHost; send: (text: string) => boolean }> {
+  async function started(access?: FileAccess): Promise<{ exporter: FileExporter; settings: FakeSettings; host: FakeHost; send: (text: string) => void }> {
     const config: FileConfig = { path, format: 'json', append: false, flush_interval: '1s', create_directory: false, directory_permissions: '0755' }
     const settings = fakeSettings('exporter', 'file/out')
     const host = new FakeHost()
     const exporter = new FileExporter(settings, config, access)
     exporters.push(exporter)
     await exporter.start(host)
-    const sender = new ByteSender({ worker: 0, send: (message) => exporter.receive(message, ORIGIN) }, 64)
-    return { exporter, settings, host, send: (text) => sender.send(new TextEncoder().encode(`${text}\n`), 1) }
+    return { exporter, settings, host, send: (text) => void exporter.consumers.logs?.consume(recordWith(text)) }
   }
 
   const counted = (settings: FakeSettings, name: string): number => settings.telemetry.value(name, { exporter: 'file/out' })
 
   test('writes what waits at the flush interval, in order', async () => {
     const { exporter, settings, send } = await started()
-    for (const text of ['one', 'two', 'three']) expect(send(text)).toBe(true)
+    for (const text of ['one', 'two', 'three']) send(text)
     settings.clock.advance(1_000)
     await exporter.shutdown({ signal: NOT_ABORTED })
-    expect(await readFile(path, 'utf8')).toBe('one\ntwo\nthree\n')
+    expect(await bodies(path)).toEqual(['one', 'two', 'three'])
     expect(counted(settings, 'otelcol_exporter_sent_log_records')).toBe(3)
     expect(settings.clock.pendingTimers).toBe(0)
   })
@@ -58,7 +57,7 @@ describe('FileExporter', () => {
     send('last words')
     await exporter.shutdown({ signal: NOT_ABORTED })
     await exporter.shutdown({ signal: NOT_ABORTED })
-    expect(await readFile(path, 'utf8')).toBe('last words\n')
+    expect(await bodies(path)).toEqual(['last words'])
     const unused = new FileExporter(fakeSettings('exporter', 'file'), {
       path,
       format: 'json',
@@ -80,7 +79,7 @@ describe('FileExporter', () => {
     disk.isFull = false
     send('kept')
     await flushed(exporter, settings)
-    expect(await readFile(path, 'utf8')).toBe('kept\n')
+    expect(await bodies(path)).toEqual(['kept'])
     expect(counted(settings, 'otelcol_exporter_send_failed_log_records')).toBe(2)
     expect(counted(settings, 'otelcol_exporter_sent_log_records')).toBe(1)
     expect(host.statuses).toEqual([
@@ -90,11 +89,21 @@ describe('FileExporter', () => {
     expect(settings.log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1)
   })
 
-  test('bounds what ingest halves may have under way, and frees it when it is written', async () => {
+  test('keeps hostile strings inside of their line, and whole', async () => {
     const { exporter, settings, send } = await started()
-    expect([send('x'.repeat(40)), send('y'.repeat(40))]).toEqual([true, false])
+    const hostile = '"}\n{"forged":true}\r\u2028\u001b[2J\u009b31m\u202e'
+    send(hostile)
     await flushed(exporter, settings)
-    expect(send('y'.repeat(40))).toBe(true)
+    expect((await readFile(path, 'utf8')).slice(0, -1)).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}]/u)
+    expect(await bodies(path)).toEqual([hostile])
+  })
+
+  test('drops and counts what the disk is too slow for', async () => {
+    const { exporter, settings, send } = await started()
+    for (let i = 0; i < 6; i++) send('x'.repeat(10 << 20))
+    expect(settings.telemetry.value('meshscope_exporter_dropped_log_records', { exporter: 'file/out', reason: 'queue_full' })).toBe(1)
+    await exporter.shutdown({ signal: NOT_ABORTED })
+    expect(counted(settings, 'otelcol_exporter_sent_log_records')).toBe(5)
   })
 
   test('counts as dropped what it could not write before the drain deadline', async () => {
@@ -126,6 +135,19 @@ describe('FileExporter', () => {
     expect(counted(settings, 'otelcol_exporter_sent_spans')).toBe(1)
   })
 })
+
+/** A batch of one log record. */
+function recordWith(body: string): LogRecords {
+  const record = { timeNs: 0n, observedNs: 0n, severityNumber: 9, severityText: 'INFO', body, attributes: AttributeSet.empty }
+  const rest = { droppedAttributesCount: 0, flags: 0, traceId: '', spanId: '', eventName: '' }
+  return { groups: [{ resource: { attributes: AttributeSet.empty }, scope: { name: 'test', version: '1' }, records: [newLogRecord({ ...record, ...rest })] }] }
+}
+
+/** The bodies of the log records in a file. */
+async function bodies(path: string): Promise<unknown[]> {
+  const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '')
+  return lines.flatMap((line) => parseLogsJson(line).groups.flatMap(({ records }) => records.map(({ body }) => body)))
+}
 
 /** Lets the timer fire and waits until what waited is written or given up. */
 async function flushed(exporter: FileExporter, settings: FakeSettings): Promise<void> {

@@ -1,8 +1,6 @@
 import type { Host, Settings, ShutdownOptions } from '../../component/component.ts'
 import type { ConsumerSet } from '../../component/consumer.ts'
 import type { ExporterMain } from '../../component/factory.ts'
-import { type ByteMessage, ByteReceiver } from '../../component/kit/byte_link.ts'
-import type { IngestOrigin } from '../../component/link.ts'
 import { durationMs } from '../../lib/duration.ts'
 import { TimeSlices } from '../../lib/time_slices.ts'
 import { logRecordCount } from '../../model/log_records.ts'
@@ -10,7 +8,7 @@ import type { Logs } from '../../model/logs.ts'
 import type { Metrics } from '../../model/metrics.ts'
 import { spanCount, type Traces } from '../../model/traces.ts'
 import type { FileConfig } from './config.ts'
-import { logRecordsJson, metricsJson, tracesJson } from './otlp_json.ts'
+import { logsLine, metricsLines, tracesLine } from './lines.ts'
 import { type FileAccess, hintFor, RollingFile } from './rolling_file.ts'
 import {
   DROPPED_LOG_RECORDS,
@@ -24,7 +22,7 @@ import {
   SENT_SPANS,
 } from './telemetry.ts'
 
-/** Most bytes that wait on the main thread for metrics and traces; access logs are bounded where they are rendered. */
+/** Most bytes that wait for a slow disk. */
 const QUEUED_BYTES_MAX = 32 << 20
 /** A write is not put off once this much waits, and does not take more at once. */
 const WRITE_BYTES = 1 << 20
@@ -43,19 +41,17 @@ interface Chunk {
   readonly signal: SignalName
   readonly bytes: Uint8Array
   readonly items: number
-  readonly done: () => void
 }
 
 const encoder = new TextEncoder()
 
-/** The part of the exporter on the main thread: owns the file, writes the lines of all signals in the order they came. */
+/** Owns the file, and writes the lines of all signals in the order they came. */
 export class FileExporter implements ExporterMain {
   readonly consumers: ConsumerSet
   readonly #settings: Settings
   readonly #file: RollingFile
   readonly #flushMs: number
   readonly #mayCreateDirectory: boolean
-  readonly #received = new ByteReceiver()
   #queue: Chunk[] = []
   #queuedBytes = 0
   #writing: Promise<void> | undefined
@@ -114,36 +110,26 @@ export class FileExporter implements ExporterMain {
     await this.#writing
   }
 
-  receive(message: ByteMessage, from: IngestOrigin): void {
-    const received = this.#received.receive(message, from)
-    if (received !== undefined) this.#enqueue({ signal: 'logs', ...received })
-  }
-
-  gone(from: IngestOrigin): void {
-    this.#received.gone(from)
-  }
-
   #consumeLogs(logs: Logs): void {
     if (!('groups' in logs)) throw new Error('BUG: access logs on the main thread')
-    this.#offer('logs', logRecordsJson(logs), logRecordCount(logs))
+    this.#offer('logs', logsLine(logs), logRecordCount(logs))
   }
 
   async #consumeMetrics(metrics: Metrics): Promise<void> {
-    if ('groups' in metrics) return
     const slices = new TimeSlices()
-    for (const { line, points } of metricsJson(metrics)) {
+    for (const { line, points } of metricsLines(metrics)) {
       this.#offer('metrics', line, points)
       if (slices.isOver) await slices.next()
     }
   }
 
   #consumeTraces(traces: Traces): void {
-    this.#offer('traces', tracesJson(traces), spanCount(traces))
+    this.#offer('traces', tracesLine(traces), spanCount(traces))
   }
 
   #offer(signal: SignalName, line: string, items: number): void {
     if (this.#queuedBytes > QUEUED_BYTES_MAX) this.#count(signal, items, 'queue_full')
-    else this.#enqueue({ signal, bytes: encoder.encode(`${line}\n`), items, done: () => undefined })
+    else this.#enqueue({ signal, bytes: encoder.encode(`${line}\n`), items })
   }
 
   #enqueue(chunk: Chunk): void {
@@ -194,7 +180,6 @@ export class FileExporter implements ExporterMain {
   }
 
   #settle(chunk: Chunk, outcome: Outcome): void {
-    chunk.done()
     this.#count(chunk.signal, chunk.items, outcome)
   }
 

@@ -65,7 +65,7 @@ function attributeOf(value: EntryValue, field: FieldSpec, use: FieldUse): Record
       return { [use.attribute]: Number((value as string).slice(0, -1)) }
     case 'names': {
       const number = field.kind === 'enum' ? Object.entries(field.names).find(([, name]) => name === value)?.[0] : undefined
-      const name = number === undefined ? String(value) : use.names[Number(number)]
+      const name = number === undefined ? JSON.stringify(value) : use.names[Number(number)]
       return name === '' ? {} : { [use.attribute]: name }
     }
     default:
