@@ -132,6 +132,8 @@ export interface MetricGroup {
 /** A batch of metrics as objects, as it came by OTLP or out of a processor that edits points. Main thread only. */
 export interface DataPoints {
   readonly groups: MetricGroup[]
+  /** See `SeriesMetrics.isOnDemand`; of series that were made points. */
+  readonly isOnDemand?: boolean
   readonly client?: Client
 }
 

@@ -17,6 +17,7 @@ import { k8sAttributesProcessor } from '../../processors/k8s_attributes/factory.
 import { memoryLimiterProcessor } from '../../processors/memory_limiter/factory.ts'
 import { meshProcessor } from '../../processors/mesh/factory.ts'
 import { resourceProcessor } from '../../processors/resource/factory.ts'
+import { transformProcessor } from '../../processors/transform/factory.ts'
 import { envoyAlsReceiver } from '../../receivers/envoyals/factory.ts'
 import { otlpReceiver } from '../../receivers/otlp/factory.ts'
 import { statsdReceiver } from '../../receivers/statsd/factory.ts'
@@ -34,6 +35,7 @@ export const registry: Registry = {
     memoryLimiterProcessor,
     attributesProcessor,
     resourceProcessor,
+    transformProcessor,
     meshMetricsConnector,
     debugExporter,
     fileExporter,
