@@ -67,8 +67,8 @@ export function courseOf(input: CourseInput, from: 'ingest' | 'main'): Course {
   for (const [i, processor] of processors.entries()) {
     const isTwoHalved = processor?.ingest?.[signal] !== undefined
     if (processor?.runs === 'main' && !isTwoHalved && way.isHeldUp) {
-      if (!canCross) return way.stuckAt(unreachable(input, i))
-      way.cross({ before: i })
+      if (canCross) way.cross({ before: i })
+      else if (way.place === 'ingest') return way.stuckAt(unreachable(input, i))
     }
     if (isTwoHalved) way.cross({ processor: i, before: i }, processor)
     else way.pass(i, processor)

@@ -4,6 +4,7 @@ import type { Signal } from '../component/signal.ts'
 import { ByteInterner } from '../lib/intern.ts'
 import { AccessLogs } from '../model/access_logs.ts'
 import { AttributeSet } from '../model/attributes.ts'
+import { type LogRecords, newLogRecord } from '../model/log_records.ts'
 import type { FamilyPoints, SeriesMetrics } from '../model/metrics.ts'
 import { newSpan } from '../model/traces.ts'
 import { copierFor, itemsOf } from './batch.ts'
@@ -165,4 +166,43 @@ test('items are rows, points and spans', () => {
   expect(itemsOf('logs', logs([1, 2]))).toBe(2)
   expect(itemsOf('metrics', metrics([1, 2, 3]))).toBe(3)
   expect(itemsOf('traces', { groups: [{ resource: { attributes: AttributeSet.empty }, scope: { name: '', version: '' }, spans: [newSpan({})] }] })).toBe(1)
+})
+
+describe('log records in a fan-out', () => {
+  const bodies = (batch: LogRecords): unknown[] => batch.groups.flatMap((group) => group.records.map(({ body }) => body))
+  const records = (): LogRecords => ({
+    groups: [{ resource: { attributes: AttributeSet.empty }, scope: { name: '', version: '' }, records: [newLogRecord({ body: 'as it came' })] }],
+  })
+  const writer = (taken: LogRecords[]): Consumer<LogRecords> => ({
+    mutatesData: true,
+    consume: (batch) => {
+      taken.push(batch)
+      for (const { records: own } of batch.groups) for (const record of own) record.body = `changed by ${taken.length}`
+    },
+  })
+
+  test('are copied for all that change them while others may still read', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const read: unknown[] = []
+    const slow: Consumer<LogRecords> = { consume: (batch) => promise.then(() => void read.push(...bodies(batch))) }
+    const taken: LogRecords[] = []
+    const outlet = new Outlet('logs')
+    outlet.connect([writer(taken), slow, writer(taken)].map((consumer) => branch('logs', consumer)))
+    const done = outlet.consume(records())
+    resolve()
+    await done
+    expect(read).toEqual(['as it came'])
+    expect(taken.map(bodies)).toEqual([['changed by 1'], ['changed by 2']])
+  })
+
+  test('are left to the last one that changes them when nobody else reads', () => {
+    const taken: LogRecords[] = []
+    const outlet = new Outlet('logs')
+    outlet.connect([writer(taken), writer(taken)].map((consumer) => branch('logs', consumer)))
+    const batch = records()
+    void outlet.consume(batch)
+    expect(taken[0]).not.toBe(batch)
+    expect(taken[1]).toBe(batch)
+    expect(taken.map(bodies)).toEqual([['changed by 1'], ['changed by 2']])
+  })
 })
