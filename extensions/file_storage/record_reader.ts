@@ -3,6 +3,8 @@ import { checksum, decodeHeader, findMagic, HEADER_BYTES, type RecordHeader } fr
 
 /** What a disk loses at once. */
 const BLOCK_BYTES = 4096
+/** Behind a record of this size only a header is read: the next one is as large, and its bytes go to their own place, or nowhere. */
+const LARGE_RECORD_BYTES = 64 << 10
 
 export interface RecordReaderOptions {
   readonly handle: FileHandle
@@ -29,6 +31,7 @@ export class RecordReader {
   #windowBytes = 0
   #position = 0
   #nextIndex = 0
+  #isLarge = false
 
   constructor({ handle, salt, windowBytes }: RecordReaderOptions) {
     this.#handle = handle
@@ -46,6 +49,12 @@ export class RecordReader {
     return this.#nextIndex
   }
 
+  /** Goes on at a place where a record is known to begin. */
+  skipTo({ position, index }: { readonly position: number; readonly index: number }): void {
+    this.#position = position
+    this.#nextIndex = index
+  }
+
   /** The next record that ends at or before `end`; undefined when there is none. Rejects when the file cannot be read at all. */
   async next(end: number): Promise<FoundRecord | undefined> {
     for (let at = this.#position; ; at++) {
@@ -53,8 +62,10 @@ export class RecordReader {
       if (found !== undefined) {
         this.#position = found.at + found.length
         this.#nextIndex = found.index + 1
+        this.#isLarge = found.length >= LARGE_RECORD_BYTES
         return found
       }
+      this.#isLarge = false
       const candidate = await this.#search(at + 1, end)
       if (candidate === undefined) return undefined
       at = candidate - 1
@@ -97,7 +108,7 @@ export class RecordReader {
     if (at >= this.#windowAt && at + length <= this.#windowAt + this.#windowBytes) return true
     this.#windowAt = at
     this.#windowBytes = 0
-    this.#windowBytes = await this.#read(this.#window.subarray(0, Math.min(this.#window.length, end - at)), at)
+    this.#windowBytes = await this.#read(this.#window.subarray(0, Math.min(this.#isLarge ? BLOCK_BYTES : this.#window.length, end - at)), at)
     return this.#windowBytes >= length
   }
 

@@ -64,7 +64,7 @@ export interface SegmentDamage {
   readonly isTorn: boolean
 }
 
-const SCAN_WINDOW_BYTES = 16 << 10
+const SCAN_WINDOW_BYTES = 256 << 10
 
 /**
  * A file of records and, beside it, the list of those that are done with. Written by one at its end, read by one from its

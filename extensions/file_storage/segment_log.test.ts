@@ -169,7 +169,7 @@ describe('damage', () => {
     return { file, bytes, ends }
   }
 
-  test('a file cut off at any byte gives every record before the cut', async () => {
+  test('a file cut off at any byte gives every record before the cut', { timeout: 30_000 }, async () => {
     const { file, bytes, ends } = await written()
     const copy = crashed()
     for (let cut = 0; cut <= bytes.length; cut++) {
@@ -184,7 +184,7 @@ describe('damage', () => {
     }
   })
 
-  test('a flipped byte costs the record that it stands in, and no other', async () => {
+  test('a flipped byte costs the record that it stands in, and no other', { timeout: 30_000 }, async () => {
     const { file, bytes, ends } = await written()
     const copy = crashed()
     for (let at = 0; at < bytes.length; at++) {
@@ -201,7 +201,7 @@ describe('damage', () => {
     }
   })
 
-  test('garbage is no reason not to start', async () => {
+  test('garbage is no reason not to start', { timeout: 30_000 }, async () => {
     const { file } = await written()
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), fc.uint8Array({ maxLength: 50 }), async (garbage, acks) => {
@@ -353,7 +353,7 @@ describe('a disk that takes no more', () => {
   })
 })
 
-test('nothing acknowledged as stored is lost, and only what was in hand comes twice, whenever the process dies', async () => {
+test('nothing acknowledged as stored is lost, and only what was in hand comes twice, whenever the process dies', { timeout: 30_000 }, async () => {
   const operation = fc.oneof(
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('append' as const), size: fc.integer({ min: 0, max: 120 }) }) },
     { weight: 3, arbitrary: fc.record({ kind: fc.constant('take' as const), size: fc.constant(0) }) },

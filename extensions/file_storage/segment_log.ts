@@ -2,31 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { QueueAmount, QueueStoreObserver, StoredItem } from '../../component/kit/queue/store.ts'
 import { rangesOf } from './acked_set.ts'
-import type { AckRange } from './record.ts'
-import { type FoundRecord, RecordReader } from './record_reader.ts'
+import { type DiskItem, LogReader } from './log_reader.ts'
 import { Amount, amountOf, parseFileName, Segment } from './segment.ts'
 import { SegmentWriter } from './segment_writer.ts'
 import type { StorageContext } from './storage_context.ts'
-
-const READ_WINDOW_BYTES = 256 << 10
-/** How often a file is tried that cannot be read for another reason than damage, and how long to wait in between. */
-const READ_TRIES = 5
-const READ_RETRY_MS = 1000
-
-/** An item with the place where it stands. */
-class DiskItem implements StoredItem {
-  bytes: Uint8Array
-  readonly items: number
-  readonly segment: Segment
-  readonly record: FoundRecord
-
-  constructor(segment: Segment, record: FoundRecord, bytes: Uint8Array) {
-    this.bytes = bytes
-    this.items = record.items
-    this.segment = segment
-    this.record = record
-  }
-}
 
 /** Somebody who takes items from a log. */
 export interface LogTaker {
@@ -50,24 +29,16 @@ export class SegmentLog {
   readonly #directory: string
   readonly #name: string
   readonly #context: StorageContext
+  readonly #reader: LogReader
   readonly #writer: SegmentWriter
   readonly #segments = new Set<Segment>()
   /** Segments with delivered items that the list on disk does not have. */
   readonly #unsaved = new Set<Segment>()
-  /** Segments that `#reading` comes before. */
-  readonly #toRead: Segment[] = []
-  #reading: Segment | undefined
-  #reader: RecordReader | undefined
   #lastNumber = 0
   readonly #returned: StoredItem[] = []
   readonly #waiting: WaitingTake[] = []
-  #failedReads = 0
-  #isClosed = false
   #isPumping = false
   #pumping: Promise<void> | undefined
-  #endPause: (() => void) | undefined
-  /** True while the file of `#reading` is being read. */
-  #isInFile = false
   #mustPumpAgain = false
   /** Changes to the lists of delivered records and removals of files, one after the other. */
   #upkeep: Promise<void> = Promise.resolve()
@@ -77,7 +48,16 @@ export class SegmentLog {
     this.#directory = directory
     this.#name = name
     this.#context = context
-    this.#writer = new SegmentWriter({ context, create: () => this.#create(), changed: (segment) => this.#changed(segment) })
+    this.#reader = new LogReader({ context, lost: (segment, amount) => this.#lost(segment, amount), left: (segment) => this.#left(segment) })
+    this.#writer = new SegmentWriter({
+      context,
+      create: () => this.#create(),
+      appended: (items) => {
+        this.#reader.remember(items)
+        this.#pump()
+      },
+      sealed: (segment) => this.#sealed(segment),
+    })
   }
 
   /** Takes stock of what an earlier process left. Damage is counted and never a reason to reject. */
@@ -125,7 +105,7 @@ export class SegmentLog {
       segment.unsavedAcks.push(...ranges)
       this.#unsaved.add(segment)
     }
-    this.#leaveIfRead()
+    this.#reader.leaveIfRead()
     for (const segment of bySegment.keys()) this.#deleteIfDone(segment)
     for (const other of this.takers) if (other !== by) other.observer.roomFreed()
     void this.#saveAcks()
@@ -150,9 +130,8 @@ export class SegmentLog {
     await this.#writer.idle()
     this.#writer.seal()
     await this.#saveAcks()
-    this.#isClosed = true
     this.#endWaits(() => true)
-    this.#endPause?.()
+    this.#reader.close()
     await this.#pumping
     for (const segment of this.#segments) {
       await segment.close()
@@ -176,7 +155,7 @@ export class SegmentLog {
     this.held.add(segment.live)
     this.#context.take(segment.diskBytes)
     this.#segments.add(segment)
-    this.#toRead.push(segment)
+    this.#reader.add(segment)
     this.#deleteIfDone(segment)
   }
 
@@ -185,7 +164,7 @@ export class SegmentLog {
     await segment.create()
     if (this.#context.options.forcesToDisk) await this.#syncDirectory()
     this.#segments.add(segment)
-    this.#toRead.push(segment)
+    this.#reader.add(segment)
     return segment
   }
 
@@ -199,10 +178,14 @@ export class SegmentLog {
     }
   }
 
-  #changed(segment: Segment): void {
-    this.#leaveIfRead()
+  #sealed(segment: Segment): void {
+    this.#reader.leaveIfRead()
     this.#deleteIfDone(segment)
-    this.#pump()
+  }
+
+  #left(segment: Segment): void {
+    void this.#inTurn(() => segment.closeFile())
+    this.#deleteIfDone(segment)
   }
 
   #pump(): void {
@@ -212,7 +195,7 @@ export class SegmentLog {
     this.#pumping = this.#handOut().finally(() => {
       this.#isPumping = false
       // Something may have wanted to, while the file was being read.
-      this.#leaveIfRead()
+      this.#reader.leaveIfRead()
       if (this.#mustPumpAgain) this.#pump()
     })
   }
@@ -223,7 +206,7 @@ export class SegmentLog {
       this.#mustPumpAgain = false
       for (;;) {
         if (this.#waiting.length === 0) break
-        const item = this.#returned.shift() ?? (await this.#read())
+        const item = this.#returned.shift() ?? (await this.#reader.read())
         if (item === undefined) break
         const waiting = this.#waiting.shift()
         if (waiting === undefined) this.#returned.unshift(item)
@@ -241,81 +224,8 @@ export class SegmentLog {
     }
   }
 
-  /** The next item that is not done with, in the order of the log; undefined when all were read. */
-  async #read(): Promise<StoredItem | undefined> {
-    for (;;) {
-      this.#reading ??= this.#toRead.shift()
-      const segment = this.#reading
-      if (segment === undefined || this.#isClosed) return undefined
-      if (!segment.unread.isEmpty) {
-        this.#isInFile = true
-        const item = await this.#readFrom(segment).finally(() => {
-          this.#isInFile = false
-        })
-        if (item !== undefined) return item
-      } else if (segment.isSealed) {
-        this.#leave(segment)
-      } else {
-        return undefined
-      }
-    }
-  }
-
-  /** The next record of a segment; undefined when it is damaged or done with. */
-  async #readFrom(segment: Segment): Promise<StoredItem | undefined> {
-    try {
-      this.#reader ??= new RecordReader({ handle: await segment.file(), salt: segment.name.salt, windowBytes: READ_WINDOW_BYTES })
-      const item = await this.#readNext(segment, this.#reader)
-      this.#failedReads = 0
-      return item
-    } catch (error) {
-      if (this.#isClosed) return undefined
-      this.#context.options.observer.upkeepFailed(error)
-      if (++this.#failedReads < READ_TRIES) {
-        await this.#pause(READ_RETRY_MS)
-      } else {
-        // Not damaged, as far as we know: it stays on the disk, and the next start tries it again.
-        this.#failedReads = 0
-        segment.isUnreadable = true
-        this.#lose(segment, segment.unread.snapshot(), undefined)
-      }
-      return undefined
-    }
-  }
-
-  /** Waits, unless the log is closed meanwhile. */
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const stopTimer = this.#context.options.clock.after(ms, resolve)
-      this.#endPause = () => {
-        stopTimer()
-        resolve()
-      }
-    })
-  }
-
-  async #readNext(segment: Segment, reader: RecordReader): Promise<StoredItem | undefined> {
-    const expected = reader.nextIndex
-    const record = await reader.next(segment.size)
-    if (record === undefined) {
-      this.#lose(segment, segment.unread.snapshot(), { from: expected, to: Math.max(expected, segment.nextIndex) })
-      return undefined
-    }
-    if (record.index > expected) segment.acked.add({ from: expected, to: record.index })
-    if (segment.acked.has(record.index)) return undefined
-    const bytes = await reader.bytesOf(record)
-    if (bytes === undefined) {
-      this.#lose(segment, amountOf(record), { from: record.index, to: record.index + 1 })
-      return undefined
-    }
-    segment.unread.subtract(amountOf(record))
-    return new DiskItem(segment, record, bytes)
-  }
-
   /** Records cannot be read: they are counted, and the rest goes on. */
-  #lose(segment: Segment, amount: QueueAmount, range: AckRange | undefined): void {
-    if (range !== undefined) segment.acked.add(range)
-    segment.unread.subtract(amount)
+  #lost(segment: Segment, amount: QueueAmount): void {
     this.#settle(segment, amount)
     this.#context.options.observer.damaged(this.#name, 'unreadable', amount.requests)
     // The youngest taker counts: it is the one that stays.
@@ -327,23 +237,9 @@ export class SegmentLog {
     this.held.subtract(amount)
   }
 
-  /** Goes on to the next segment if the current one is read to its end and nobody is reading in it. */
-  #leaveIfRead(): void {
-    const segment = this.#reading
-    if (segment !== undefined && !this.#isInFile && segment.isSealed && segment.unread.isEmpty) this.#leave(segment)
-  }
-
-  #leave(segment: Segment): void {
-    this.#reading = undefined
-    this.#reader = undefined
-    void this.#inTurn(() => segment.closeFile())
-    this.#deleteIfDone(segment)
-  }
-
   #deleteIfDone(segment: Segment): void {
-    if (!segment.isDone || segment === this.#reading || !this.#segments.delete(segment)) return
-    const place = this.#toRead.indexOf(segment)
-    if (place >= 0) this.#toRead.splice(place, 1)
+    if (!segment.isDone || !this.#segments.has(segment) || !this.#reader.remove(segment)) return
+    this.#segments.delete(segment)
     void this.#inTurn(() => this.#remove(segment))
   }
 

@@ -1,6 +1,7 @@
 import { PermanentError, RefusedError } from '../../component/consumer.ts'
 import type { StoredItem } from '../../component/kit/queue/store.ts'
 import { storageHint } from './file_access.ts'
+import { DiskItem } from './log_reader.ts'
 import { encodeHeader, HEADER_BYTES, RECORD_BYTES_MAX } from './record.ts'
 import { amountOf, type Segment } from './segment.ts'
 import type { StorageContext } from './storage_context.ts'
@@ -19,8 +20,10 @@ export interface SegmentWriterOptions {
   readonly context: StorageContext
   /** Makes the next segment. */
   readonly create: () => Promise<Segment>
-  /** A segment has more records than before, or has become full. */
-  readonly changed: (segment: Segment) => void
+  /** Items stand in a segment now. */
+  readonly appended: (items: readonly DiskItem[]) => void
+  /** A segment gets no more items. */
+  readonly sealed: (segment: Segment) => void
 }
 
 /**
@@ -75,7 +78,7 @@ export class SegmentWriter {
     this.#segment = undefined
     if (segment === undefined) return
     segment.isSealed = true
-    this.#options.changed(segment)
+    this.#options.sealed(segment)
   }
 
   async #flush(): Promise<void> {
@@ -99,7 +102,7 @@ export class SegmentWriter {
   }
 
   async #write(group: readonly PendingAppend[], bytes: number): Promise<void> {
-    const { context, create, changed } = this.#options
+    const { context, create, appended } = this.#options
     this.#segment ??= await create()
     const segment = this.#segment
     const buffers = group.flatMap(({ item }, i) => [
@@ -113,14 +116,14 @@ export class SegmentWriter {
       await this.#undo(segment)
       throw error
     }
-    segment.size += bytes
-    segment.nextIndex += group.length
-    for (const { item } of group) {
-      const amount = amountOf({ items: item.items, length: item.bytes.length })
-      segment.live.add(amount)
-      segment.unread.add(amount)
-    }
-    changed(segment)
+    const written = group.map(({ item }) => {
+      const record = { index: segment.nextIndex++, items: item.items, length: item.bytes.length, at: segment.size + HEADER_BYTES }
+      segment.size = record.at + record.length
+      segment.live.add(amountOf(record))
+      segment.unread.add(amountOf(record))
+      return new DiskItem(segment, record, item.bytes)
+    })
+    appended(written)
     if (segment.size >= context.options.segmentBytes) this.seal()
   }
 
