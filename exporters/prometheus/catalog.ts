@@ -1,6 +1,6 @@
 import type { TimeSlices } from '../../lib/time_slices.ts'
 import type { AttributeSet, Resource, Scope } from '../../model/attributes.ts'
-import type { FamilyPoints, SeriesMetrics } from '../../model/metrics.ts'
+import type { FamilyPoints, MetricFamily, SeriesMetrics } from '../../model/metrics.ts'
 import { type BaseLabels, baseLabels, comparableLabels, LabelArena, type ResourceLabelOptions } from './labels.ts'
 import { type ExposedName, exposedName, type NameOptions } from './names.ts'
 import { keyOf, PointStore } from './point_store.ts'
@@ -59,6 +59,18 @@ interface Group {
   judgedLists: readonly unknown[]
 }
 
+/** What tells families of one resource and scope apart, whatever buckets their points have. */
+export type FamilyIdentity = Pick<MetricFamily, 'name' | 'type' | 'isMonotonic' | 'temporality' | 'unit' | 'isExactName'>
+
+function familyKey(f: FamilyIdentity, { resource, scope }: { readonly resource: Resource; readonly scope: Scope }): string {
+  return JSON.stringify([f.name, f.type, f.isMonotonic, f.temporality, f.unit, f.isExactName, keyOf(resource.attributes), scopeKey(scope)])
+}
+
+interface NewsTimes {
+  readonly timeMs: number
+  readonly hasOwnTimes: boolean
+}
+
 interface StoreEntry {
   readonly store: PointStore
   readonly source: Source
@@ -96,12 +108,12 @@ export class Catalog {
     this.#settings = settings
   }
 
-  /** Takes a batch; returns how many of its points were kept. */
-  consume(metrics: SeriesMetrics): number {
+  /** Takes a batch; returns how many of its points were kept. `hasOwnTimes` says that points are of the time of `updatedMs`, not of the batch. */
+  consume(metrics: SeriesMetrics, hasOwnTimes = false): number {
     let kept = 0
     const complete = new Map<object, Map<string, FamilyPoints[]>>()
     for (const points of metrics.families) {
-      if (points.producer === undefined) kept += this.#addNews(points, metrics.timeMs)
+      if (points.producer === undefined) kept += this.#addNews(points, { timeMs: metrics.timeMs, hasOwnTimes })
       else {
         const families = complete.get(points.producer) ?? new Map<string, FamilyPoints[]>()
         families.set(points.family.name, [...(families.get(points.family.name) ?? []), points])
@@ -111,6 +123,16 @@ export class Catalog {
     }
     for (const [producer, families] of complete) for (const [name, lists] of families) this.#replace(producer, name, lists, metrics.timeMs)
     return kept
+  }
+
+  /** Ends series of which a producer of news says that they have no value any more. */
+  end(family: FamilyIdentity, of: { readonly resource: Resource; readonly scope: Scope }, ended: readonly AttributeSet[]): void {
+    for (const key of this.#siblings.get(familyKey(family, of)) ?? []) {
+      const entry = this.#stores.get(key)
+      if (entry === undefined) continue
+      for (const attributes of ended) entry.store.remove(attributes)
+      this.#expireStore(key, entry, -Number.MAX_VALUE)
+    }
   }
 
   /** Lets go of what has expired; for a timer. */
@@ -177,19 +199,10 @@ export class Catalog {
     if (families.size === 0) this.#producers.delete(producer)
   }
 
-  #addNews(points: FamilyPoints, timeMs: number): number {
+  #addNews(points: FamilyPoints, { timeMs, hasOwnTimes }: NewsTimes): number {
     const nowMs = this.#settings.clock.now()
     const { family: f } = points
-    const family = JSON.stringify([
-      f.name,
-      f.type,
-      f.isMonotonic,
-      f.temporality,
-      f.unit,
-      f.isExactName,
-      keyOf(points.resource.attributes),
-      scopeKey(points.scope),
-    ])
+    const family = familyKey(f, points)
     const key = `${family}${f.bounds.join(',')} ${f.bucketsMax ?? 0} ${f.quantiles?.join(',') ?? ''}`
     let entry = this.#stores.get(key)
     if (entry === undefined) {
@@ -204,7 +217,11 @@ export class Catalog {
     let kept = 0
     for (let i = 0; i < points.series.length; i++) {
       const size = store.size
-      const outcome = store.add(points, i, { pointMs: timeMs, nowMs, mayGrow: this.#stored < this.#settings.seriesMax })
+      const outcome = store.add(points, i, {
+        pointMs: hasOwnTimes ? (points.updatedMs[i] as number) : timeMs,
+        nowMs,
+        mayGrow: this.#stored < this.#settings.seriesMax,
+      })
       this.#stored += store.size - size
       if (outcome === 'taken' || (outcome === 'no_room' && store.hasOverflow)) kept++
       else lost[outcome === 'no_room' ? 'series_max' : outcome]++

@@ -8,9 +8,11 @@ import type { Counter, Gauge } from '../../component/telemetry.ts'
 import { durationMs } from '../../lib/duration.ts'
 import { TimeSlices } from '../../lib/time_slices.ts'
 import type { Metrics } from '../../model/metrics.ts'
+import { type OmittedReason, seriesMetrics } from '../../model/otlp/convert.ts'
 import { Catalog } from './catalog.ts'
 import { ChunkPool } from './chunk_writer.ts'
 import type { PrometheusConfig } from './config.ts'
+import { endedSeries } from './ended_series.ts'
 import { IDENTITY } from './labels.ts'
 import { type Negotiated, negotiate, scrapeTimeoutMs } from './negotiate.ts'
 import type { Format } from './pieces.ts'
@@ -104,7 +106,20 @@ export class PrometheusExporter implements ExporterMain {
     this.#server = new HttpServer(config, { log: settings.log, clock: settings.clock, handle: (request, response) => this.#handle(request, response) })
     this.#sent = this.#counter(sentMetricPoints)
     this.#series = settings.telemetry.gauge(exposedSeries, { exporter: settings.id.text })
-    this.consumers = { metrics: { consume: (batch: Metrics) => this.#sent.add('groups' in batch ? 0 : this.#catalog.consume(batch)) } }
+    this.consumers = { metrics: { consume: (batch) => this.#consume(batch) } }
+  }
+
+  #consume(batch: Metrics): void {
+    if (!('groups' in batch)) {
+      this.#sent.add(this.#catalog.consume(batch))
+      return
+    }
+    for (const { family, group, ended } of endedSeries(batch)) this.#catalog.end(family, group, ended)
+    const omitted = (reason: OmittedReason, points: number): void => {
+      // Said by its marker, and done.
+      if (reason !== 'no_value') this.#counter(droppedMetricPoints, { reason }).add(points)
+    }
+    this.#sent.add(this.#catalog.consume(seriesMetrics(batch, { nowMs: this.#settings.clock.now(), onOmitted: omitted }), true))
   }
 
   /** Where metrics are served; empty before `start`. */

@@ -16,7 +16,11 @@ export const droppedMetricPoints: InstrumentSpec = {
   description: 'Metric points that an exporter could not keep.',
   unit: '{datapoints}',
   type: 'counter',
-  labels: { ...labels, reason: '`out_of_order`: older than the point known; `series_max`: a new series when there was no room.' },
+  labels: {
+    ...labels,
+    reason:
+      '`out_of_order`: older than the point known; `series_max`: a new series when there was no room; `no_temporality`: neither delta nor cumulative; `negative_buckets`: an exponential histogram of negative values; `malformed`: buckets that do not fit their bounds.',
+  },
 }
 
 export const seriesRejected: InstrumentSpec = {
