@@ -1,7 +1,7 @@
 import type { Settings, ShutdownOptions } from '../../component/component.ts'
 import { type Consumer, type ConsumerSet, PermanentError, RefusedError } from '../../component/consumer.ts'
 import type { MainComponent } from '../../component/factory.ts'
-import { type ItemCounters, itemCounters } from '../../component/kit/receiver_telemetry.ts'
+import type { ItemCounters } from '../../component/kit/receiver_telemetry.ts'
 import type { IngestPeer, MainHalf } from '../../component/link.ts'
 import { SIGNALS, type Signal } from '../../component/signal.ts'
 import type { Client } from '../../model/client.ts'
@@ -13,6 +13,7 @@ import { parseLogsJson, parseMetricsJson, parseTracesJson } from '../../model/ot
 import { spanCount } from '../../model/traces.ts'
 import { type OtlpConfig, transportsOf } from './config.ts'
 import type { Fault, Outcome, ToIngest, ToMain, Transport } from './messages.ts'
+import { itemCounters } from './telemetry.ts'
 
 /** How the requests of one signal are read. */
 interface Codec<T> {

@@ -1,18 +1,11 @@
-import { RECEIVED_ITEMS } from '../../component/kit/receiver_telemetry.ts'
+import { type ItemCounters, RECEIVED_ITEMS } from '../../component/kit/receiver_telemetry.ts'
 import { SIGNALS, type Signal } from '../../component/signal.ts'
 import type { Counter, Gauge, InstrumentSpec, Telemetry } from '../../component/telemetry.ts'
 import { FAULT_KINDS } from './answers.ts'
 import type { Outcome, Transport } from './messages.ts'
 
-export const ACCEPTED_LOG_RECORDS = RECEIVED_ITEMS.logs.accepted
-export const REFUSED_LOG_RECORDS = RECEIVED_ITEMS.logs.refused
-export const FAILED_LOG_RECORDS = RECEIVED_ITEMS.logs.failed
-export const ACCEPTED_METRIC_POINTS = RECEIVED_ITEMS.metrics.accepted
-export const REFUSED_METRIC_POINTS = RECEIVED_ITEMS.metrics.refused
-export const FAILED_METRIC_POINTS = RECEIVED_ITEMS.metrics.failed
-export const ACCEPTED_SPANS = RECEIVED_ITEMS.traces.accepted
-export const REFUSED_SPANS = RECEIVED_ITEMS.traces.refused
-export const FAILED_SPANS = RECEIVED_ITEMS.traces.failed
+/** What became of the items in requests that could be decoded. */
+export const ITEMS = { ...RECEIVED_ITEMS }
 
 const LABELS = { receiver: 'id of the receiver', transport: 'grpc or http' }
 
@@ -62,6 +55,19 @@ export function transportInstruments(telemetry: Telemetry, labels: { readonly re
   const byOutcome = (signal: Signal) =>
     recordOf(['accepted', ...FAULT_KINDS] as const, (outcome) => telemetry.counter(REQUESTS, { ...labels, signal, outcome }))
   return { requests: recordOf(SIGNALS, byOutcome), bytes: telemetry.counter(REQUEST_BYTES, labels) }
+}
+
+/** What the main half counts of one transport, by signal. */
+export function itemCounters(
+  telemetry: Telemetry,
+  labels: { readonly receiver: string; readonly transport: Transport },
+): Readonly<Record<Signal, ItemCounters>> {
+  const counterOf = (signal: Signal, outcome: keyof ItemCounters): Counter => telemetry.counter(ITEMS[`${signal}_${outcome}`], labels)
+  return recordOf(SIGNALS, (signal) => ({
+    accepted: counterOf(signal, 'accepted'),
+    refused: counterOf(signal, 'refused'),
+    failed: counterOf(signal, 'failed'),
+  }))
 }
 
 /** How many requests, and bytes of them, an ingest half holds. */
