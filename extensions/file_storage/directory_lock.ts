@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { open, rename, unlink } from 'node:fs/promises'
-import { createConnection, createServer, type Server } from 'node:net'
+import { createConnection, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { FileHandle } from './file_access.ts'
 
@@ -16,10 +16,15 @@ const ANSWER_MS = 1000
 export class DirectoryLock {
   readonly #server: Server
   readonly #directory: FileHandle
+  readonly #connections = new Set<Socket>()
 
   private constructor(server: Server, directory: FileHandle) {
     this.#server = server
     this.#directory = directory
+    server.on('connection', (connection) => {
+      this.#connections.add(connection)
+      connection.once('close', () => this.#connections.delete(connection))
+    })
   }
 
   /** The lock, or the number of the process that has it (empty when it does not say). Rejects when sockets cannot be made there. */
@@ -29,7 +34,7 @@ export class DirectoryLock {
     const socket = process.platform === 'linux' ? `/proc/self/fd/${directory.fd}/lock` : join(path, 'lock')
     try {
       const server = (await listen(socket)) ?? (await takeOver(socket))
-      if (server instanceof Object && 'owner' in server) {
+      if ('owner' in server) {
         await directory.close()
         return server
       }
@@ -44,6 +49,7 @@ export class DirectoryLock {
     if (this.#server.listening) {
       const closed = once(this.#server, 'close')
       this.#server.close()
+      for (const connection of this.#connections) connection.destroy()
       await closed
     }
     await this.#directory.close().catch(() => undefined)

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { QueueAmount, QueueStoreObserver, StoredItem } from '../../component/kit/queue/store.ts'
 import { rangesOf } from './acked_set.ts'
 import { type DiskItem, LogReader } from './log_reader.ts'
@@ -63,8 +63,7 @@ export class SegmentLog {
   /** Takes stock of what an earlier process left. Damage is counted and never a reason to reject. */
   async open(): Promise<void> {
     const { access, observer } = this.#context.options
-    await access.mkdir(this.#directory, { recursive: true, mode: 0o700 })
-    const names = (await access.readdir(this.#directory)).map((file) => ({ file, name: parseFileName(file) }))
+    const names = (await this.#listFiles()).map((file) => ({ file, name: parseFileName(file) }))
     const files = new Set(names.map(({ file }) => file))
     for (const { file, name } of names) {
       // What is left of a segment whose removal was cut short.
@@ -159,18 +158,31 @@ export class SegmentLog {
     this.#deleteIfDone(segment)
   }
 
+  /** The files of the folder; none while nothing was ever stored. */
+  async #listFiles(): Promise<string[]> {
+    try {
+      return await this.#context.options.access.readdir(this.#directory)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+      throw error
+    }
+  }
+
   async #create(): Promise<Segment> {
-    const segment = new Segment(this.#directory, { number: ++this.#lastNumber, salt: randomBytes(4).readUInt32LE(0) }, this.#context.options.access)
+    const { access, forcesToDisk } = this.#context.options
+    const made = await access.mkdir(this.#directory, { recursive: true, mode: 0o700 })
+    if (made !== undefined && forcesToDisk) await this.#syncDirectory(dirname(this.#directory))
+    const segment = new Segment(this.#directory, { number: ++this.#lastNumber, salt: randomBytes(4).readUInt32LE(0) }, access)
     await segment.create()
-    if (this.#context.options.forcesToDisk) await this.#syncDirectory()
+    if (forcesToDisk) await this.#syncDirectory(this.#directory)
     this.#segments.add(segment)
     this.#reader.add(segment)
     return segment
   }
 
   /** Makes sure that a new file is found again after a power failure. */
-  async #syncDirectory(): Promise<void> {
-    const handle = await this.#context.options.access.open(this.#directory, 'r')
+  async #syncDirectory(path: string): Promise<void> {
+    const handle = await this.#context.options.access.open(path, 'r')
     try {
       await handle.sync()
     } finally {

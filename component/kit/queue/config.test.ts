@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { checkQueue, type QueueConfig, queueOptions } from './config.ts'
+import { queueUses } from './store.ts'
 import { queueConfigWith } from './testing.ts'
 
 describe('checkQueue', () => {
@@ -67,4 +68,13 @@ test('a queue or retries that are turned off are not there', () => {
   const options = queueOptions(queueConfigWith({ retry_on_failure: { enabled: false }, sending_queue: { enabled: false } }))
   expect(options).toEqual({ timeoutMs: 5000, retry: undefined, queue: undefined })
   expect(queueOptions(queueConfigWith()).retry).toMatchObject({ initialMs: 5000, maxMs: 30_000, elapsedMsMax: 300_000 })
+})
+
+test('a component says which storage it uses, and where it is named', () => {
+  const storage = 'file_storage/queue'
+  expect(queueUses(queueConfigWith({ sending_queue: { storage } }))).toEqual([
+    { extension: storage, needs: {}, isOptional: false, named: { as: 'storage', path: ['sending_queue', 'storage'] } },
+  ])
+  expect(queueUses(queueConfigWith())).toEqual([])
+  expect(queueUses(queueConfigWith({ sending_queue: { storage, enabled: false } }))).toEqual([])
 })
