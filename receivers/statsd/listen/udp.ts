@@ -1,8 +1,10 @@
 import { createSocket, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram'
+import { isMainThread } from 'node:worker_threads'
 import type { Host } from '../../../component/component.ts'
 import { codeOf, listenErrorReason } from '../../../component/kit/listen_errors.ts'
 import { type Endpoint, parseEndpoint } from '../../../lib/endpoint.ts'
 import type { BufferSizes, Listener, ListenerSettings } from './listener.ts'
+import { ReadPacer } from './read_pacer.ts'
 
 export interface UdpOptions {
   /** `host:port`; no host is every address of the machine, IPv4 and IPv6. */
@@ -41,6 +43,8 @@ export class UdpListener implements Listener {
   readonly #granted: BufferSizes
   #sockets: Socket[] = []
   #datagrams = 0
+  // The main thread has others to answer.
+  #pacer: ReadPacer | undefined = isMainThread ? undefined : new ReadPacer()
 
   constructor(options: UdpOptions, settings: ListenerSettings, granted: BufferSizes) {
     this.#options = options
@@ -82,6 +86,7 @@ export class UdpListener implements Listener {
   async close(signal: AbortSignal, last: () => void = () => {}): Promise<void> {
     const sockets = this.#sockets
     if (sockets.length === 0) return
+    this.#pacer = undefined
     const deadline = performance.now() + DRAIN_MS_MAX
     for (let quiet = 0, seen = this.#datagrams; quiet < QUIET_TURNS && !signal.aborted && performance.now() < deadline; quiet++) {
       await new Promise<void>((resolve) => setImmediate(resolve))
@@ -122,6 +127,7 @@ export class UdpListener implements Listener {
     const socket = createSocket({ type, reusePort, ipv6Only: isIpv6Only, ...size })
     socket.on('message', (bytes: Buffer, from: RemoteInfo) => {
       this.#datagrams++
+      this.#pacer?.datagram()
       sink.packet(bytes, plainAddress(from.address))
     })
     socket.on('error', (error) => {
