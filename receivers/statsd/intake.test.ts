@@ -63,7 +63,9 @@ class Setup {
     const families = await this.hub.collect()
     return families
       .flatMap(({ family, series, values, offset, stride }) =>
-        series.map((labels, i) => `${family.name}{${labels.keys.map((key) => `${key}=${labels.get(key) as string}`).join(',')}} ${values[offset + i * stride]}`),
+        series.map(
+          (labels, i) => `${family.name}{${labels.keys.map((key) => `${key}=${labels.get(key) as string}`).join(',')}} ${values[offset + i * stride]}`,
+        ),
       )
       .sort()
   }
