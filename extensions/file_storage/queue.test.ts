@@ -161,6 +161,28 @@ test('joins what it finds on disk to batches', async () => {
   expect(second.ledger()).toMatchObject({ sent: 10, queued: 0 })
 })
 
+test('after a reload the new exporter sends what the old one had in hand', async () => {
+  const tried = Promise.withResolvers<void>()
+  let attempts = 0
+  const send = async (): Promise<void> => {
+    if (++attempts === 2) tried.resolve()
+    throw new RefusedError('wrong endpoint')
+  }
+  const old = await started({ send, queue: { sending_queue: { num_consumers: 2 } } })
+  for (const text of ['a', 'b', 'c']) await old.queue.offer(item(text))
+  await tried.promise
+  const { texts, send: collect, arrived } = collecting()
+  const successor = await started({ send: collect })
+  await arrived(1)
+  await old.shutdown()
+  await arrived(3)
+  await successor.queue.offer(item('d'))
+  await successor.shutdown()
+  expect(texts.sort()).toEqual(['a', 'b', 'c', 'd'])
+  expect(old.ledger()).toMatchObject({ sent: 0, dropped: 0 })
+  expect(successor.ledger()).toEqual({ sent: 4, dropped: 0, refused: 0, queued: 0 })
+})
+
 test('an extension that stores nothing is told off at the start', async () => {
   const settings = { ...fakeSettings('exporter', 'otlp_http'), shared: () => ({ authenticate: () => undefined }) }
   const queue = new SendingQueue(settings, { config: queueConfigWith({ sending_queue: { storage: 'basicauth' } }), send: down })

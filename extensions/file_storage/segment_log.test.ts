@@ -201,6 +201,36 @@ describe('damage', () => {
     }
   })
 
+  test('a damaged list of delivered items sends some again, and loses none', { timeout: 30_000 }, async () => {
+    const { file } = await written()
+    const before = await opened()
+    const taken: StoredItem[] = []
+    for (let i = 0; i < 4; i++) taken.push((await before.log.take(before.taker)) as StoredItem)
+    for (const i of [0, 3, 1]) await before.log.acknowledge([taken[i] as StoredItem], before.taker)
+    const copy = crashed()
+    await before.log.close()
+    const list = join(copy, file.replace('seg', 'ack'))
+    const bytes = readFileSync(list)
+    const records = readFileSync(join(copy, file))
+    const after = async (acks: Buffer): Promise<string[]> => {
+      writeFileSync(list, acks)
+      writeFileSync(join(copy, file), records)
+      const open = await opened(copy)
+      const found = await drained(open)
+      await open.log.close()
+      return found
+    }
+    expect(await after(bytes)).toEqual([texts[2], texts[4], texts[5]])
+    for (let at = 0; at < bytes.length; at++) {
+      const flipped = Buffer.from(bytes)
+      flipped[at] = (flipped[at] as number) ^ 0x41
+      const again = [0, 3, 1][Math.floor(at / 12)] as number
+      expect(await after(flipped), `flipped ${at}`).toEqual(texts.filter((_, i) => [2, 4, 5, again].includes(i)))
+      const known = [0, 3, 1].slice(0, Math.floor(at / 12))
+      expect(await after(bytes.subarray(0, at)), `cut at ${at}`).toEqual(texts.filter((_, i) => !known.includes(i)))
+    }
+  })
+
   test('garbage is no reason not to start', { timeout: 30_000 }, async () => {
     const { file } = await written()
     await fc.assert(

@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
 /** A real process with a queue on a real disk that is really killed. */
@@ -48,7 +49,7 @@ async function backend() {
 }
 
 async function startChild(port: number, first: number): Promise<{ readonly process: ChildProcess; readonly lines: AsyncIterator<string> }> {
-  const script = join(import.meta.dirname, '../fakes/queue_process.ts')
+  const script = fileURLToPath(new URL('../fakes/queue_process.ts', import.meta.url))
   const started = spawn(process.execPath, [script, directory, String(port), String(CONSUMERS), String(first)], { stdio: ['pipe', 'pipe', 'inherit'] })
   child = started
   return { process: started, lines: createInterface({ input: started.stdout })[Symbol.asyncIterator]() }
