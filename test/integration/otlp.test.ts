@@ -54,7 +54,7 @@ const PROTO: Readonly<Record<Signal, () => Uint8Array<ArrayBuffer>>> = {
 const JSON_TEXT: Readonly<Record<Signal, () => string>> = { logs: () => logsJson(LOGS), metrics: () => metricsJson(METRICS), traces: () => tracesJson(TRACES) }
 const ITEMS = { logs: ['log_records', 2], metrics: ['metric_points', 2], traces: ['spans', 1] } as const
 
-const WAYS: readonly { readonly name: string; readonly transport: string; readonly send: (run: OtlpRun, signal: Signal) => Promise<boolean> }[] = [
+const WAYS: readonly { readonly name: string; readonly transport: 'grpc' | 'http'; readonly send: (run: OtlpRun, signal: Signal) => Promise<boolean> }[] = [
   { name: 'gRPC', transport: 'grpc', send: async (run, signal) => (await clientOf(run).export(signal, PROTO[signal]())).code === status.OK },
   {
     name: 'gRPC with gzip',
@@ -92,21 +92,21 @@ function clientsOf(run: OtlpRun): (Client | undefined)[] {
   return run.sink.batches.map(({ batch }) => (batch as LogRecords).client)
 }
 
-describe('every way in', () => {
-  test.for(WAYS.flatMap((way) => [0, 2].map((threads) => ({ ...way, threads }))))(
-    'is the same: $name, $threads workers',
-    async ({ transport, send, threads }) => {
-      const run = await started({ threads })
-      for (const signal of ['logs', 'metrics', 'traces'] as const) {
-        expect(await send(run, signal)).toBe(true)
-        expect(textsOf(run).at(-1)).toBe(JSON_TEXT[signal]())
-        const [item, count] = ITEMS[signal]
-        expect(run.run.telemetry.value(`otelcol_receiver_accepted_${item}`, { receiver: 'otlp', transport })).toBe(count)
-        await until('the request is counted', () => run.run.telemetry.value('meshscope_otlp_requests', { transport, signal, outcome: 'accepted' }) === 1)
-      }
-      expect(clientsOf(run)[0]?.address).toMatch(/^127\.0\.0\.\d:\d+$/)
-    },
-  )
+test.for([0, 2])('every way in is the same, with %i workers', async (threads) => {
+  const run = await started({ threads })
+  const accepted = (name: string, labels: Readonly<Record<string, string>>): number => run.run.telemetry.value(name, labels)
+  const requests = { grpc: 0, http: 0 }
+  for (const { name, transport, send } of WAYS) {
+    requests[transport]++
+    for (const signal of ['logs', 'metrics', 'traces'] as const) {
+      expect([name, await send(run, signal)]).toEqual([name, true])
+      expect(textsOf(run).at(-1)).toBe(JSON_TEXT[signal]())
+      const [item, count] = ITEMS[signal]
+      expect(accepted(`otelcol_receiver_accepted_${item}`, { receiver: 'otlp', transport })).toBe(count * requests[transport])
+      await until('the request is counted', () => accepted('meshscope_otlp_requests', { transport, signal, outcome: 'accepted' }) === requests[transport])
+    }
+  }
+  expect(clientsOf(run).map((client) => client?.address)).toEqual(run.sink.batches.map(() => expect.stringMatching(/^127\.0\.0\.\d:\d+$/) as string))
 })
 
 describe('what the pipelines say', () => {
@@ -203,12 +203,14 @@ describe('an end', () => {
 
   test('of a worker ends its requests, and the next one takes new ones', async () => {
     const run = await started({ threads: 1, isFragile: true })
-    run.sink.onBatch = () => new Promise<void>(() => {})
+    let proceed!: () => void
+    run.sink.onBatch = () => new Promise<void>((resolve) => (proceed = resolve))
     const client = clientOf(run)
     const answer = client.export('logs', PROTO.logs())
     await until('the request is in the pipeline', () => run.run.telemetry.value('meshscope_otlp_pending_requests') === 1)
     await sendLines(run.run.port('receivers.fake_lines'), [{ do: 'exit' }])
     expect((await answer).code).toBe(status.UNAVAILABLE)
+    proceed()
     run.sink.onBatch = () => {}
     await until('the next worker answers', async () => (await client.export('logs', PROTO.logs())).code === status.OK)
   })
