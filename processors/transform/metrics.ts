@@ -2,13 +2,13 @@ import type { Settings } from '../../component/component.ts'
 import type { Consumer } from '../../component/consumer.ts'
 import type { Counter, Gauge } from '../../component/telemetry.ts'
 import { TimeSlices } from '../../lib/time_slices.ts'
-import { type DataPoints, dataPointCount, type MetricGroup } from '../../model/data_points.ts'
+import { copyDataPoints, type DataPoints, dataPointCount, type MetricGroup } from '../../model/data_points.ts'
 import type { Metrics, SeriesMetrics } from '../../model/metrics.ts'
 import { dataPoints } from '../../model/otlp/convert.ts'
 import { insideMetrics, transform } from './processor.ts'
 import { StatementRunner } from './runner.ts'
 import type { TransformConfig } from './schema.ts'
-import { SeriesTransform } from './series.ts'
+import { collisionsIn, SeriesTransform } from './series.ts'
 import { seriesSteps } from './series_steps.ts'
 import { groupsOf } from './statements.ts'
 import * as telemetry from './telemetry.ts'
@@ -18,7 +18,8 @@ import * as telemetry from './telemetry.ts'
  * as objects, which costs much more at each scrape and is counted.
  */
 export class TransformMetrics implements Consumer<Metrics> {
-  readonly mutatesData = true
+  /** Series are not changed in place, and points as objects are copied here: copies of series would cost more. */
+  readonly mutatesData = false
   readonly #runner: StatementRunner
   readonly #series: SeriesTransform | undefined
   readonly #next: Consumer<Metrics>
@@ -38,7 +39,7 @@ export class TransformMetrics implements Consumer<Metrics> {
 
   async consume(metrics: Metrics): Promise<void> {
     if (!('groups' in metrics) && this.#series !== undefined) return this.#consumeSeries(metrics, this.#series)
-    const points = 'groups' in metrics ? metrics : await this.#converted(metrics)
+    const points = 'groups' in metrics ? copyDataPoints(metrics) : await this.#converted(metrics)
     await transform<MetricGroup>(this.#runner, points.groups, insideMetrics)
     await this.#next.consume(points)
   }
@@ -46,8 +47,8 @@ export class TransformMetrics implements Consumer<Metrics> {
   async #consumeSeries(metrics: SeriesMetrics, series: SeriesTransform): Promise<void> {
     try {
       const changed = await series.run(metrics)
-      this.#collisions.set(changed.collisions)
-      await this.#next.consume(changed.metrics)
+      this.#collisions.set(collisionsIn(changed))
+      await this.#next.consume(changed)
     } finally {
       this.#runner.flush()
     }

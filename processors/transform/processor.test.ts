@@ -177,7 +177,7 @@ describe('series of our own', () => {
     const settings = settingsFor('metrics')
     const processor = new TransformMetrics(settings, configOf({ metric_statements: statements }), next)
     for (const metrics of batches) await processor.consume(metrics)
-    return { batches: next.batches as SeriesMetrics[], telemetry: settings.telemetry }
+    return { batches: next.batches as SeriesMetrics[], telemetry: settings.telemetry, next: (metrics: SeriesMetrics) => processor.consume(metrics) }
   }
 
   test('stay in columns, and each is looked at once', async () => {
@@ -186,7 +186,13 @@ describe('series of our own', () => {
       'set(metric.unit, "{calls}")',
     ]
     const groups = statements.map((statement) => ({ conditions: [], statements: [statement] }))
-    const { batches } = await run(groups, [batch(), batch(), batch(calls.slice(1))])
+    // The producer's list of series grows in place, until one ends.
+    const growing = batch().families[0]?.series.slice(0, 2) ?? []
+    const grown = () => ({ ...batch(), families: batch().families.map((points) => ({ ...points, series: growing })) })
+    const { batches, next } = await run(groups, [grown()])
+    growing.push(...(batch().families[0]?.series.slice(2) ?? []))
+    await next(grown())
+    await next(batch(calls.slice(1)))
     const [first, second, third] = batches.map(({ families }) => families[0])
     expect(first?.series.map(plain)).toEqual([
       { service: 'a', pod: '1', zone: 'c-a' },
@@ -199,6 +205,7 @@ describe('series of our own', () => {
     expect(second?.series).toBe(first?.series)
     expect(second?.family).toBe(first?.family)
     expect(third?.series.map((set, i) => set === first?.series[i + 1])).toEqual([true, true])
+    expect(new Set(first?.series.map(({ keys }) => keys)).size).toBe(1)
   })
 
   test('that statements have made the same are told, and their family does not claim to be complete', async () => {

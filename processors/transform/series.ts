@@ -1,7 +1,7 @@
 import { type Item, Item as OttlItem } from '../../component/kit/ottl/item.ts'
 import { familyWith, headerOf, SeriesMemo } from '../../component/kit/ottl/series_touch.ts'
 import { TimeSlices } from '../../lib/time_slices.ts'
-import { type AttributeSet, type Resource, type Scope, valueKey } from '../../model/attributes.ts'
+import { AttributeSet, type Resource, type Scope, valueKey } from '../../model/attributes.ts'
 import type { FamilyPoints, MetricFamily, SeriesMetrics } from '../../model/metrics.ts'
 import type { StatementRunner } from './runner.ts'
 import type { Step } from './series_steps.ts'
@@ -11,28 +11,26 @@ const SERIES_PER_LOOK = 256
 
 /**
  * Changes series in columns without touching their values: what statements make of a resource, a scope, a family or the attributes of a
- * series is remembered as long as these live, so a scrape costs one comparison per series.
+ * series is remembered as long as these live, so a scrape costs nothing for series that have been there before.
  */
 export class SeriesTransform {
   readonly #runner: StatementRunner
-  readonly #steps: readonly { readonly step: Step; readonly apply: (points: FamilyPoints) => FamilyPoints | Promise<FamilyPoints> }[]
+  readonly #steps: readonly ((points: FamilyPoints) => FamilyPoints | Promise<FamilyPoints>)[]
 
   constructor(runner: StatementRunner, steps: readonly Step[]) {
     this.#runner = runner
-    this.#steps = steps.map((step) => ({ step, apply: this.#applying(step) }))
+    this.#steps = steps.map((step) => this.#applying(step))
   }
 
-  /** The batch with its families changed; `collisions` are the series that have come to the attributes of another one. */
-  async run(metrics: SeriesMetrics): Promise<{ readonly metrics: SeriesMetrics; readonly collisions: number }> {
+  /** The batch with its families changed. */
+  async run(metrics: SeriesMetrics): Promise<SeriesMetrics> {
     let families = metrics.families
-    for (const { apply } of this.#steps) {
+    for (const apply of this.#steps) {
       const changed: FamilyPoints[] = []
       for (const points of families) changed.push(await apply(points))
       families = changed
     }
-    let collisions = 0
-    for (const [i, { series }] of families.entries()) if (series !== metrics.families[i]?.series) collisions += collisionsIn(series)
-    return { metrics: { ...metrics, families: collisions === 0 ? families : families.map(withoutFalseClaim) }, collisions }
+    return { ...metrics, families }
   }
 
   #applying({ level, group }: Step): (points: FamilyPoints) => FamilyPoints | Promise<FamilyPoints> {
@@ -55,14 +53,17 @@ export class SeriesTransform {
         const known = new SeriesMemo<ChangedSeries>()
         return async (points) => {
           const changed = known.of(points.resource, points.scope, points.family, () => new ChangedSeries())
-          const series = await changed.of(points.series, (attributes) => {
+          const { after: series, hashes } = await changed.of(points.series, (attributes) => {
             setParents(item, points)
             item.metric = headerOf(points.family)
             item.point = { attributes }
             run()
             return item.point.attributes
           })
-          return withPart(points, { series })
+          if (series.length === hashes.size) return withPart(points, { series })
+          // Nobody may be told any more that no two of them have the same attributes.
+          const { producer: _, ...rest } = points
+          return { ...rest, series }
         }
       }
     }
@@ -106,61 +107,82 @@ function withPart(points: FamilyPoints, part: Partial<Pick<FamilyPoints, 'resour
   return isSame ? points : { ...points, ...part }
 }
 
-/** What the series of one family have become, in the order of the last batch and by their identity. */
+/**
+ * What the series of one family have become. Producers append to their list of series in place and make a new one when a series ends;
+ * so does this one, as exporters keep what they have rendered by the identity of the list, and by that of the lists of keys.
+ */
 class ChangedSeries {
   readonly #known = new WeakMap<AttributeSet, AttributeSet>()
-  #before: readonly AttributeSet[] = []
-  #after: readonly AttributeSet[] = []
+  readonly #keyLists = new Map<string, readonly string[]>()
+  #list: ChangedList = { before: [], last: undefined, after: [], hashes: new Set() }
 
-  /** The changed series; the same array as long as the same series are asked for. */
-  async of(series: readonly AttributeSet[], change: (attributes: AttributeSet) => AttributeSet): Promise<readonly AttributeSet[]> {
-    const [before, after] = [this.#before, this.#after]
-    const changed: AttributeSet[] = []
-    let isSame = series.length === before.length
+  async of(series: readonly AttributeSet[], change: (attributes: AttributeSet) => AttributeSet): Promise<ChangedList> {
+    const { before, last, after: done } = this.#list
+    const isLonger = series === before && series.length >= done.length && (done.length === 0 || series[done.length - 1] === last)
+    if (!isLonger) {
+      this.#list = { before: series, last: undefined, after: [], hashes: new Set() }
+      listOf.set(this.#list.after, this.#list)
+    }
+    // Another batch may come while this one waits for its turn; its list is then this one or a new one.
+    const list = this.#list
+    const { after, hashes } = list
     let slices: TimeSlices | undefined
-    for (const [i, attributes] of series.entries()) {
-      if (attributes === before[i]) {
-        changed.push(after[i] as AttributeSet)
-        continue
-      }
-      isSame = false
+    while (after.length < series.length) {
+      const attributes = series[after.length] as AttributeSet
       let wanted = this.#known.get(attributes)
       if (wanted === undefined) {
-        wanted = change(attributes)
+        wanted = this.#withKeptKeys(change(attributes))
         this.#known.set(attributes, wanted)
-        slices ??= new TimeSlices()
-        if (i % SERIES_PER_LOOK === 0 && slices.isOver) await slices.next()
       }
-      changed.push(wanted)
+      after.push(wanted)
+      hashes.add(hashOf(wanted))
+      list.last = attributes
+      slices ??= new TimeSlices()
+      if (after.length % SERIES_PER_LOOK === 0 && slices.isOver) await slices.next()
     }
-    if (isSame) return after
-    // The producer may use its array again.
-    this.#before = [...series]
-    this.#after = changed
-    return changed
+    return list
+  }
+
+  #withKeptKeys(attributes: AttributeSet): AttributeSet {
+    const name = JSON.stringify(attributes.keys)
+    const keys = this.#keyLists.get(name)
+    if (keys !== undefined) return keys === attributes.keys ? attributes : new AttributeSet(keys, attributes.values)
+    if (this.#keyLists.size >= KEY_LISTS_MAX) this.#keyLists.clear()
+    this.#keyLists.set(name, attributes.keys)
+    return attributes
   }
 }
 
-const hashes = new WeakMap<AttributeSet, number>()
-const counted = new WeakMap<readonly AttributeSet[], number>()
-
-/** How many of the series have the attributes of one before them, in whatever order. */
-function collisionsIn(series: readonly AttributeSet[]): number {
-  let collisions = counted.get(series)
-  if (collisions === undefined) {
-    collisions = series.length - new Set(series.map(hashOf)).size
-    counted.set(series, collisions)
-  }
-  return collisions
+/** A list of series and what they have become. */
+interface ChangedList {
+  readonly before: readonly AttributeSet[]
+  /** The last of those that have been changed. */
+  last: AttributeSet | undefined
+  readonly after: AttributeSet[]
+  /** Of what they have become; fewer than series when some have become the same. */
+  readonly hashes: Set<number>
 }
+
+/** The lists by what they have become. */
+const listOf = new WeakMap<readonly AttributeSet[], ChangedList>()
+
+/** How many series of a changed batch have the attributes of another one of their metric, in whatever order. */
+export function collisionsIn({ families }: SeriesMetrics): number {
+  return families.reduce((sum, { series }) => sum + series.length - (listOf.get(series)?.hashes.size ?? series.length), 0)
+}
+
+/** Lists of keys that are kept for the series of one family. */
+const KEY_LISTS_MAX = 1024
+
+const knownHashes = new WeakMap<AttributeSet, number>()
 
 /** 53 bits, the same for the same attributes in any order; that two of a million sets share one by chance takes some 20,000 tries. */
 function hashOf(attributes: AttributeSet): number {
-  let hash = hashes.get(attributes)
+  let hash = knownHashes.get(attributes)
   if (hash === undefined) {
     const entries = attributes.keys.map((key, i) => `${JSON.stringify(key)}:${valueKey(attributes.values[i] ?? null)}`)
     hash = textHash(entries.sort().join(','))
-    hashes.set(attributes, hash)
+    knownHashes.set(attributes, hash)
   }
   return hash
 }
@@ -174,11 +196,4 @@ function textHash(text: string): number {
     low = Math.imul(low ^ (code + i), 0x01000193)
   }
   return (high >>> 0) * 2 ** 21 + (low >>> 11)
-}
-
-/** Without the claim that no two of the series have the same attributes, where two have. */
-function withoutFalseClaim(points: FamilyPoints): FamilyPoints {
-  if (points.producer === undefined || collisionsIn(points.series) === 0) return points
-  const { producer: _, ...rest } = points
-  return rest
 }
