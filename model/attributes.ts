@@ -183,9 +183,10 @@ export class AttributeSet {
     const bytes = this.#bytes as Uint8Array
     const keys: string[] = []
     const values: AttributeValue[] = []
-    for (let p = this.#start; p < this.#end; p = entryEnd(bytes, p)) {
-      keys.push(decodeEntryKey(bytes, p))
-      values.push(decodeEntryValue(bytes, p))
+    for (let p = this.#start; p < this.#end; ) {
+      const end = entryEnd(bytes, p)
+      decodeEntry(bytes, p, end, keys, values)
+      p = end
     }
     this.#keys = keys
     this.#values = values
@@ -249,6 +250,22 @@ function decodeEntryValue(bytes: Uint8Array, p: number): AttributeValue {
   return at < end && bytes[at] === VALUE_TAG ? decodeValue(bytes, payloadStart(bytes, at + 1), end) : null
 }
 
+/** Decodes the entry at `p`; mostly that is a short key and a short text. */
+function decodeEntry(bytes: Uint8Array, p: number, end: number, keys: string[], values: AttributeValue[]): void {
+  const keySize = bytes[p + 3] as number
+  const valueAt = p + 4 + keySize
+  if ((bytes[p + 1] as number) < 128 && bytes[p + 2] === KEY_TAG && keySize < 128 && valueAt + 4 <= end && bytes[valueAt + 2] === STRING_TAG) {
+    const textSize = bytes[valueAt + 3] as number
+    if (textSize < 128 && valueAt + 4 + textSize === end) {
+      keys.push(textAt(bytes, p + 4, valueAt))
+      values.push(textAt(bytes, valueAt + 4, end))
+      return
+    }
+  }
+  keys.push(decodeEntryKey(bytes, p))
+  values.push(decodeEntryValue(bytes, p))
+}
+
 /** The `AnyValue` in `bytes[start, end)`, which have been checked; of several values the last one counts. */
 export function decodeValue(bytes: Uint8Array, start: number, end: number): AttributeValue {
   let value: AttributeValue = null
@@ -297,10 +314,7 @@ function decodeMap(bytes: Uint8Array, start: number, end: number): AttributeSet 
   for (let p = start; p < end; ) {
     const tag = lengthAt(bytes, p)
     const next = skipValue(bytes, payloadStart(bytes, p), end, tag)
-    if (tag === VALUES_TAG) {
-      keys.push(decodeEntryKey(bytes, p))
-      values.push(decodeEntryValue(bytes, p))
-    }
+    if (tag === VALUES_TAG) decodeEntry(bytes, p, next, keys, values)
     p = next
   }
   return keys.length === 0 ? AttributeSet.empty : new AttributeSet(keys, values)

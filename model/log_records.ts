@@ -45,7 +45,9 @@ export class LogRecord {
 
   /** When it happened, nanoseconds since the epoch; 0 when unknown. */
   get timeNs(): bigint {
-    return this.#read().timeNs
+    if (this.#fields !== undefined) return this.#fields.timeNs
+    const at = this.#valueAt(LogField.time)
+    return at < 0 ? 0n : fixed64At(this.#bytes as Uint8Array, at)
   }
 
   set timeNs(value: bigint) {
@@ -63,7 +65,9 @@ export class LogRecord {
 
   /** OpenTelemetry's numbers: 9 is info, 13 warn, 17 error; 0 when unknown. */
   get severityNumber(): number {
-    return this.#read().severityNumber
+    if (this.#fields !== undefined) return this.#fields.severityNumber
+    const at = this.#valueAt(LogField.severityNumber)
+    return at < 0 ? 0 : varintLow(this.#bytes as Uint8Array, at) | 0
   }
 
   set severityNumber(value: number) {
@@ -71,7 +75,12 @@ export class LogRecord {
   }
 
   get severityText(): string {
-    return this.#read().severityText
+    if (this.#fields !== undefined) return this.#fields.severityText
+    const at = this.#valueAt(LogField.severityText)
+    if (at < 0) return ''
+    const bytes = this.#bytes as Uint8Array
+    const start = payloadStart(bytes, at)
+    return textAt(bytes, start, start + lengthAt(bytes, at))
   }
 
   set severityText(value: string) {
@@ -193,6 +202,18 @@ export class LogRecord {
     record.#start = start
     record.#end = end
     return record
+  }
+
+  /** Where the value of a field begins in the encoded record, for the few that filters ask for; -1 when it is not there. */
+  #valueAt(field: number): number {
+    const bytes = this.#bytes as Uint8Array
+    for (let p = this.#start; p < this.#end; ) {
+      const tag = lengthAt(bytes, p)
+      p = payloadStart(bytes, p)
+      if (tag >>> 3 === field) return p
+      p = skipValue(bytes, p, this.#end, tag)
+    }
+    return -1
   }
 
   #read(): Fields {

@@ -11,6 +11,9 @@ const DEPTH_MAX = 100
 const LONG_TEXT = 192
 
 const KEY_VALUE = messageNumber('KeyValue')
+const KEY_VALUE_KIND = Kind.message + KEY_VALUE
+/** The wire type of a field of each kind; of packed numbers, the one that they mostly have. */
+const WIRES = Uint8Array.from({ length: Kind.message + MESSAGES.length }, (_, kind) => (kind >= Kind.text ? WireType.bytes : wireOf(kind)))
 
 /**
  * Checks that `bytes` are a message of OTLP, all the way down: lengths, wire types of known fields, lengths of ids, depth. What
@@ -42,20 +45,38 @@ class MessageCheck {
   message(start: number, end: number, message: number, depth: number): void {
     if (depth > DEPTH_MAX) throw new OtlpError(`byte ${start}: messages are nested deeper than ${DEPTH_MAX} levels`, start)
     const bytes = this.#bytes
+    const fields = message << FIELD_BITS
     let p = start
     while (p < end) {
-      const tagAt = p
-      let tag = bytes[p++] as number
-      if (tag >= 128) {
-        tag = shortVarint(bytes, tagAt, end)
-        if (tag < 0) this.#fail(tagAt, `${MESSAGES[message]}: a field number that does not end or is too large`)
-        p = varintEnd(bytes, tagAt, end)
+      const tag = bytes[p] as number
+      const length = bytes[p + 1] as number
+      // Nearly all fields have a tag of one byte, and a length or value of one byte if any.
+      if (tag < 128 && length < 128 && tag > 7) {
+        const kind = KINDS[fields | (tag >>> 3)] as number
+        const wire = tag & 7
+        const next = wire === WireType.bytes ? p + 2 + length : p + (wire === WireType.varint ? 2 : 9)
+        if (next <= end && wire < 3 && wire === WIRES[kind]) {
+          if (kind === KEY_VALUE_KIND) this.#keyValue(p + 2, next, depth + 1)
+          else if (kind === Kind.text) this.#text(p + 2, next)
+          else if (kind >= Kind.message) this.message(p + 2, next, kind - Kind.message, depth + 1)
+          else if (wire === WireType.bytes) this.#bytesOf(p + 2, length, message, tag >>> 3, kind)
+          p = next
+          continue
+        }
       }
-      const field = tag >>> 3
-      const kind = field >> FIELD_BITS === 0 ? (KINDS[(message << FIELD_BITS) | field] as number) : Kind.unknown
-      if (kind >= Kind.text && (tag & 7) === WireType.bytes) p = this.#lengthDelimited(p, end, message, field, kind, depth)
-      else p = this.#scalar(p, end, message, tag, kind)
+      p = this.#field(p, end, message, depth)
     }
+  }
+
+  /** A field of any form; returns where it ends. */
+  #field(at: number, end: number, message: number, depth: number): number {
+    const tag = shortVarint(this.#bytes, at, end)
+    if (tag < 0) this.#fail(at, `${MESSAGES[message]}: a field number that does not end or is too large`)
+    const p = varintEnd(this.#bytes, at, end)
+    const field = tag >>> 3
+    const kind = field >> FIELD_BITS === 0 ? (KINDS[(message << FIELD_BITS) | field] as number) : Kind.unknown
+    if (kind >= Kind.text && (tag & 7) === WireType.bytes) return this.#lengthDelimited(p, end, message, field, kind, depth)
+    return this.#scalar(p, end, message, tag, kind)
   }
 
   /** A field with a length; returns where it ends. */
@@ -71,7 +92,7 @@ class MessageCheck {
     const next = p + length
     if (next > end) this.#fail(at, `${fieldName(message, field)} has a length of ${length} bytes, but its message ends after ${end - p}`)
     if (kind >= Kind.message) {
-      if (kind === Kind.message + KEY_VALUE) this.#keyValue(p, next, depth + 1)
+      if (kind === KEY_VALUE_KIND) this.#keyValue(p, next, depth + 1)
       else this.message(p, next, kind - Kind.message, depth + 1)
     } else if (kind === Kind.text) this.#text(p, next)
     else this.#bytesOf(p, length, message, field, kind)
@@ -101,21 +122,17 @@ class MessageCheck {
     return next
   }
 
-  /** Most attributes are a short key and a short text; others are looked at field by field. */
+  /** Most attributes are a short key and a short text or number; others are looked at field by field. */
   #keyValue(start: number, end: number, depth: number): void {
     const bytes = this.#bytes
-    if (bytes[start] === 0x0a) {
-      const valueAt = start + 2 + (bytes[start + 1] as number)
-      if (
-        valueAt + 4 <= end &&
-        bytes[valueAt] === 0x12 &&
-        valueAt + 2 + (bytes[valueAt + 1] as number) === end &&
-        bytes[valueAt + 2] === 0x0a &&
-        valueAt + 4 + (bytes[valueAt + 3] as number) === end &&
-        ((bytes[start + 1] as number) | (bytes[valueAt + 1] as number)) < 128
-      ) {
+    const keySize = bytes[start + 1] as number
+    const valueAt = start + 2 + keySize
+    if (valueAt + 4 <= end && bytes[start] === 0x0a && keySize < 128 && bytes[valueAt] === 0x12 && valueAt + 2 + (bytes[valueAt + 1] as number) === end) {
+      const tag = bytes[valueAt + 2]
+      const size = bytes[valueAt + 3] as number
+      if (tag === 0x0a ? size < 128 && valueAt + 4 + size === end : (tag === 0x18 || tag === 0x10) && varintEnd(bytes, valueAt + 3, end) === end) {
         this.#text(start + 2, valueAt)
-        this.#text(valueAt + 4, end)
+        if (tag === 0x0a) this.#text(valueAt + 4, end)
         return
       }
     }
@@ -143,6 +160,9 @@ class MessageCheck {
 
 function wireOf(kind: number): number {
   switch (kind) {
+    case Kind.unknown:
+      // None has it, so that fields which nobody knows are looked at with care.
+      return WireType.endGroup
     case Kind.varint:
     case Kind.varints:
       return WireType.varint
@@ -182,7 +202,7 @@ function rewrite(writer: ProtobufWriter, bytes: Uint8Array, { start, end }: Rang
     const payload = { start: (tag & 7) === WireType.bytes ? varintEnd(bytes, p, end) : p, end: next }
     if (kind >= Kind.message) {
       writer.open(field, payload.end - payload.start)
-      if (kind === Kind.message + KEY_VALUE) rewriteKeyValue(writer, bytes, payload)
+      if (kind === KEY_VALUE_KIND) rewriteKeyValue(writer, bytes, payload)
       else rewrite(writer, bytes, payload, kind - Kind.message)
       writer.close()
     } else if (kind === Kind.text) writer.string(field, textAt(bytes, payload.start, payload.end))

@@ -31,7 +31,7 @@ export const { value: anyValue, set: attributeSet } = fc.letrec<{ value: Attribu
     (pairs) =>
       new AttributeSet(
         pairs.map(([key]) => key),
-        pairs.map(([, value]) => value as AttributeValue),
+        pairs.map(([, value]) => value),
       ),
   ),
 }))
