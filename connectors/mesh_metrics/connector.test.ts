@@ -4,6 +4,8 @@ import { RefusedError } from '../../component/consumer.ts'
 import { ByteInterner } from '../../lib/intern.ts'
 import { ProtobufWriter } from '../../lib/protobuf/writer.ts'
 import { EntryClass, EntryKind, TraceForm } from '../../model/access_logs.ts'
+import { AttributeSet } from '../../model/attributes.ts'
+import { newLogRecord } from '../../model/log_records.ts'
 import type { SeriesMetrics } from '../../model/metrics.ts'
 import { RefusingConsumer } from '../../test/fakes/consumers.ts'
 import { fakeSettings } from '../../test/fakes/settings.ts'
@@ -252,6 +254,13 @@ describe('exemplars', () => {
     await harness.main.flush()
     expect(harness.next.batches[0]?.families[1]?.exemplar?.(0)).toBeUndefined()
   })
+})
+
+test('leaves log records that are no access logs to others, and counts them', async () => {
+  const harness = new Harness()
+  const record = newLogRecord({ timeNs: 0n, observedNs: 0n, severityNumber: 9, severityText: '', body: null, attributes: AttributeSet.empty })
+  harness.ingest.consume({ groups: [{ resource: { attributes: AttributeSet.empty }, scope: { name: '', version: '' }, records: [record] }] })
+  expect(harness.ledger({ outcome: 'skipped', reason: 'not_access_logs' })).toBe(1)
 })
 
 describe('config', () => {

@@ -4,6 +4,8 @@ import type { IngestLink } from '../../component/link.ts'
 import type { Counter, Gauge } from '../../component/telemetry.ts'
 import { durationMs } from '../../lib/duration.ts'
 import { type AccessLogs, EntryClass, EntryKind } from '../../model/access_logs.ts'
+import { logRecordCount } from '../../model/log_records.ts'
+import type { Logs } from '../../model/logs.ts'
 import { OVERFLOW_ROW, SeriesShard, type ShardBuffers, type ShardLimits } from '../../model/series/shard.ts'
 import type { MeshMetricsConfig } from './config.ts'
 import { Ledger, Reason } from './ledger.ts'
@@ -29,7 +31,7 @@ const BUILD_ROWS_MAX = 1024
  * The half of `mesh_metrics` that counts, in every ingest worker: reads batches that the `mesh` processor has analysed
  * and adds them to series in shared memory. Synchronous; an entry of a known series creates nothing.
  */
-export class MeshMetricsIngest implements Component, Consumer<AccessLogs> {
+export class MeshMetricsIngest implements Component, Consumer<Logs> {
   readonly mutatesData = false
   readonly #config: MeshMetricsConfig
   readonly #settings: Settings
@@ -90,7 +92,13 @@ export class MeshMetricsIngest implements Component, Consumer<AccessLogs> {
     for (const shard of this.#shards) shard.close()
   }
 
-  consume(logs: AccessLogs): void {
+  consume(logs: Logs): void {
+    if ('groups' in logs) this.#ledger.add(Reason.notAccessLogs, logRecordCount(logs))
+    else this.#count(logs)
+    this.#ledger.flush()
+  }
+
+  #count(logs: AccessLogs): void {
     const { edges, length } = logs
     if (edges === undefined) this.#ledger.add(Reason.notAnalysed, length)
     else {
@@ -101,7 +109,6 @@ export class MeshMetricsIngest implements Component, Consumer<AccessLogs> {
       for (let i = 0; i < length; i++) this.#take(logs, i, origin, nowMs)
       this.#report()
     }
-    this.#ledger.flush()
   }
 
   #take(logs: AccessLogs, i: number, origin: OriginFacts, nowMs: number): void {

@@ -20,6 +20,7 @@ export const Reason = {
   tcpResumed: 14,
   tcpStateMax: 15,
   metricsDisabled: 16,
+  notAccessLogs: 17,
 } as const
 
 /** Outcome and reason labels of `meshscope_connector_log_records`, by `Reason`. */
@@ -41,6 +42,7 @@ const LABELS: readonly (readonly [outcome: string, reason: string])[] = [
   ['skipped', 'tcp_resumed'],
   ['skipped', 'tcp_state_max'],
   ['skipped', 'metrics_disabled'],
+  ['skipped', 'not_access_logs'],
 ]
 
 /**

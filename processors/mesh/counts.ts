@@ -21,6 +21,7 @@ export class Counts {
   resolved = 0
   #undirected = 0
   readonly renewals: Counter
+  readonly otelRecords: Counter
   readonly #settings: Settings
   readonly #labels: { readonly processor: string }
   readonly #resolutions: Counter
@@ -34,6 +35,7 @@ export class Counts {
     this.#settings = settings
     this.#labels = { processor: id.text }
     this.renewals = meter.counter(telemetry.renewals, this.#labels)
+    this.otelRecords = meter.counter(telemetry.otelRecords, this.#labels)
     this.#resolutions = meter.counter(telemetry.resolutions, this.#labels)
     this.#unclassified = meter.counter(telemetry.unclassified, this.#labels)
   }

@@ -11,6 +11,7 @@ export const meshProcessor = defineProcessor<MeshConfig>({
   stability: { logs: 'alpha' },
   runs: 'ingest',
   provides: 'mesh',
+  turns: 'records_into_access_logs',
   config,
   uses: (mesh) => (mesh.kubernetes === 'never' ? [] : [useIdentity(identityNeeds(mesh), { isOptional: mesh.kubernetes === 'auto' })]),
   create: { logs: (settings, meshConfig, next) => new MeshProcessor(settings, meshConfig, next) },

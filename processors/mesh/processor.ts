@@ -4,6 +4,8 @@ import { identityOf } from '../../component/kit/identity.ts'
 import { durationMs } from '../../lib/duration.ts'
 import type { ByteInterner } from '../../lib/intern.ts'
 import { type AccessLogs, EntryClass, LogType } from '../../model/access_logs.ts'
+import type { LogRecords } from '../../model/log_records.ts'
+import type { Logs } from '../../model/logs.ts'
 import type { MeshConfig } from './config.ts'
 import { Counts } from './counts.ts'
 import { EdgeMemo, MISS, type Validity } from './edge_memo.ts'
@@ -13,6 +15,7 @@ import { Identities } from './identities.ts'
 import { InfrastructureClusters } from './infrastructure.ts'
 import { type Local, Locals } from './local.ts'
 import { compileNaming } from './naming/rules.ts'
+import { OtelAccessLogs, sortRecords } from './otel_access_logs.ts'
 import { ResolveDelay } from './resolve_delay.ts'
 import { EdgeResolver } from './resolver.ts'
 import { RowFacts, shapeOf } from './row_facts.ts'
@@ -29,11 +32,13 @@ const NO_MISSES: readonly string[] = []
  * A row like one before costs two look-ups by integers; only a new combination of facts is analysed as text. Rows of
  * infrastructure traffic get edge 0. No row is dropped; with a `resolve_delay` some leave their batch and follow later.
  */
-export class MeshProcessor implements Component, Consumer<AccessLogs> {
+export class MeshProcessor implements Component, Consumer<Logs> {
   readonly mutatesData = true
   readonly #settings: Settings
   readonly #config: MeshConfig
-  readonly #next: Consumer<AccessLogs>
+  readonly #next: Consumer<Logs>
+  /** Made when the first log records come. */
+  #otel: OtelAccessLogs | undefined
   readonly #locals: Locals
   readonly #edges: EdgeStore
   readonly #identities: Identities | undefined
@@ -49,7 +54,7 @@ export class MeshProcessor implements Component, Consumer<AccessLogs> {
   /** Rows of the present batch that are to be held. */
   readonly #waiting: number[] = []
 
-  constructor(settings: Settings, config: MeshConfig, next: Consumer<AccessLogs>) {
+  constructor(settings: Settings, config: MeshConfig, next: Consumer<Logs>) {
     this.#settings = settings
     this.#config = config
     this.#next = next
@@ -93,9 +98,25 @@ export class MeshProcessor implements Component, Consumer<AccessLogs> {
     this.#delay?.drain()
   }
 
-  consume(logs: AccessLogs): void | Promise<void> {
+  consume(logs: Logs): void | Promise<void> {
+    if ('groups' in logs) return this.#takeRecords(logs)
     this.#delay?.settle()
     return this.#pass(logs, this.#delay !== undefined)
+  }
+
+  /** Access logs of Envoy's OpenTelemetry logger are analysed and go on as access logs, other records as they are. */
+  async #takeRecords(records: LogRecords): Promise<void> {
+    const { others, accessLogs } = sortRecords(records)
+    const clientAddress = records.client?.address ?? ''
+    this.#otel ??= new OtelAccessLogs()
+    for (const group of accessLogs) {
+      for (const logs of this.#otel.batches(group, clientAddress, this.#settings.clock.now())) {
+        this.#counts.otelRecords.add(logs.length)
+        this.#delay?.settle()
+        await this.#pass(logs, this.#delay !== undefined)
+      }
+    }
+    if (others !== undefined) await this.#next.consume(others)
   }
 
   #pass(logs: AccessLogs, mayWait: boolean): void | Promise<void> {

@@ -37,7 +37,7 @@ class Bench {
 
   constructor(more: Partial<MeshConfig> = {}) {
     const settings = { ...this.settings, shared: () => this.index }
-    this.mesh = new MeshProcessor(settings, { ...MESH_DEFAULTS, resolve_delay: '500ms', ...more }, { consume: (logs) => this.#take(logs) })
+    this.mesh = new MeshProcessor(settings, { ...MESH_DEFAULTS, resolve_delay: '500ms', ...more }, { consume: (logs: AccessLogs) => this.#take(logs) })
     this.mesh.start()
   }
 

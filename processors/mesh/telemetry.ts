@@ -82,3 +82,11 @@ export const held: InstrumentSpec = {
   type: 'gauge',
   labels: { processor },
 }
+
+export const otelRecords: InstrumentSpec = {
+  name: 'meshscope_mesh_otel_records',
+  description: 'Log records of Envoy’s OpenTelemetry access logger that were read as access logs.',
+  unit: '{records}',
+  type: 'counter',
+  labels: { processor },
+}
