@@ -49,6 +49,7 @@ const httpSchema = {
       default: 'localhost:4318',
       description: 'Where clients connect; port 0 lets the system choose.',
     },
+    transport: { type: 'string', enum: ['tcp'], default: 'tcp', description: 'Always tcp; by gRPC a unix socket can be had, too.' },
     ...httpServerProperties,
     max_request_body_size: {
       type: 'integer',
