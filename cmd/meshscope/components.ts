@@ -13,6 +13,7 @@ import { k8sMetadataExtension } from '../../extensions/k8s_metadata/factory.ts'
 import { accessLogRecordsProcessor } from '../../processors/access_log_records/factory.ts'
 import { attributesProcessor } from '../../processors/attributes/factory.ts'
 import { batchProcessor } from '../../processors/batch/factory.ts'
+import { filterProcessor } from '../../processors/filter/factory.ts'
 import { k8sAttributesProcessor } from '../../processors/k8s_attributes/factory.ts'
 import { memoryLimiterProcessor } from '../../processors/memory_limiter/factory.ts'
 import { meshProcessor } from '../../processors/mesh/factory.ts'
@@ -35,6 +36,7 @@ export const registry: Registry = {
     memoryLimiterProcessor,
     attributesProcessor,
     resourceProcessor,
+    filterProcessor,
     transformProcessor,
     meshMetricsConnector,
     debugExporter,
