@@ -8,6 +8,7 @@ import { parse } from 'yaml'
 import { loadConfig } from '../../config/load.ts'
 import { planProblems } from '../../pipeline/planner.ts'
 import { configTestRegistry } from '../../test/fakes/config_factories.ts'
+import { type GraphSketch, graphSpec } from '../../test/fakes/graph_spec.ts'
 import { runCli } from './cli.ts'
 import { registry } from './components.ts'
 import { EXIT } from './exit_codes.ts'
@@ -66,28 +67,36 @@ describe('validate', () => {
 })
 
 describe('what can run in workers', () => {
-  const pipelines = [
-    'metrics: {receivers: [statsd], exporters: [otlp]}',
-    'metrics: {receivers: [statsd], exporters: [prometheus]}',
-    'metrics: {receivers: [statsd], processors: [batch], exporters: [debug]}',
-    'traces: {receivers: [statsd], exporters: [otlp]}',
-    'logs: {receivers: [als], processors: [mesh], exporters: [loki]}',
-    'logs: {receivers: [als], processors: [mesh], exporters: [mesh_metrics, debug]}, metrics: {receivers: [mesh_metrics], processors: [batch], exporters: [prometheus]}',
+  const pipelines: readonly GraphSketch['pipelines'][] = [
+    [['metrics', ['statsd'], [], ['otlp_grpc']]],
+    [['metrics', ['statsd'], [], ['prometheus']]],
+    [['metrics', ['statsd'], ['batch'], ['debug']]],
+    [['traces', ['statsd'], [], ['otlp_grpc']]],
+    [['logs', ['als'], ['mesh'], ['loki']]],
+    [
+      ['logs', ['als'], ['mesh'], ['mesh_metrics', 'debug']],
+      ['metrics', ['mesh_metrics'], ['batch'], ['prometheus']],
+    ],
   ]
-  const text = (pipeline: string, threads: number): string => `receivers: {statsd: , als: }
-processors: {batch: , mesh: }
-connectors: {mesh_metrics: }
-exporters: {otlp: {endpoint: a}, loki: , prometheus: , debug: }
-service: {pipelines: {${pipeline}}, workers: {threads: ${threads}}}`
+  const components = {
+    receivers: { statsd: {}, als: {} },
+    processors: { batch: {}, mesh: {} },
+    connectors: { mesh_metrics: {} },
+    exporters: { otlp_grpc: { endpoint: 'a' }, loki: {}, prometheus: {}, debug: {} },
+  }
 
-  test.for(pipelines)('is judged by the check as by the graph: %s', (pipeline) => {
-    const load = (threads: number) => loadConfig({ sources: [`yaml:${text(pipeline, threads)}`], registry: configTestRegistry, env: {} })
-    // Whatever can be configured without workers is a good graph; with workers, the two must agree.
-    const { spec } = load(0)
-    const withWorkers = spec === undefined ? undefined : { ...spec, service: { ...spec.service, workers: { ...spec.service.workers, threads: 2 } } }
-    const refused = withWorkers === undefined ? load(0).problems.length > 0 : planProblems(withWorkers, configTestRegistry).length > 0
-    expect(load(2).problems.length > 0).toBe(refused)
-  })
+  test.for(pipelines.flatMap((sketch) => [0, 2].map((threads) => ({ sketch, threads, name: sketch.map((line) => line.join(' ')).join(', ') }))))(
+    'is judged by the check as by the graph, with $threads threads: $name',
+    ({ sketch, threads }) => {
+      const named = sketch.filter(([, receivers, , exporters]) => [...receivers, ...exporters].includes('mesh_metrics'))
+      const used = named.length > 0 ? components : { ...components, connectors: {} }
+      const lines = Object.fromEntries(sketch.map(([id, receivers, processors, exporters]) => [id, { receivers, processors, exporters }]))
+      const config = { ...used, service: { pipelines: lines, workers: { threads } } }
+      const checked = loadConfig({ sources: [`yaml:${JSON.stringify(config)}`], registry: configTestRegistry, env: {} })
+      const planned = planProblems(graphSpec({ ...used, pipelines: sketch, threads }, configTestRegistry), configTestRegistry)
+      expect(checked.problems.length > 0).toBe(planned.length > 0)
+    },
+  )
 })
 
 describe('print-config', () => {
