@@ -19,6 +19,9 @@ const METHODS: { readonly [S in Signal]: string } = {
   traces: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
 }
 
+/** Longest pause between two attempts to connect. */
+const RECONNECT_MS_MAX = 10_000
+
 /** Answers are small; a partial success has a sentence. */
 const ANSWER_BYTES_MAX = 1 << 20
 
@@ -40,7 +43,7 @@ export class OtlpGrpcClient implements OtlpClient {
     if (target === undefined) throw new Error(`BUG: ${config.endpoint} passed the config check but is not an address`)
     this.#target = target
     this.#partial = new PartialSuccesses(settings.log, () => settings.clock.monotonic())
-    for (const [key, value] of Object.entries(config.headers)) this.#metadata.set(key.toLowerCase(), value)
+    for (const [key, value] of Object.entries(config.headers)) this.#metadata.set(key, key.toLowerCase().endsWith('-bin') ? Buffer.from(value) : value)
     this.#metadata.setOptions({ waitForReady: config.wait_for_ready })
   }
 
@@ -63,6 +66,8 @@ export class OtlpGrpcClient implements OtlpClient {
 
   readonly send = async (request: SendRequest, { signal }: { readonly signal: AbortSignal }): Promise<SendResult> => {
     const metadata = await this.#metadataFor(request)
+    // The proof may have taken longer than the attempt; the queue has given it up then and would send the request twice.
+    signal.throwIfAborted()
     const answer = await this.#call(request, metadata, signal)
     return this.#partial.resultOf(request.signal, decodeExportResponse(answer))
   }
@@ -112,6 +117,8 @@ function channelOptions(config: OtlpGrpcConfig, tls: ClientTlsOptions | undefine
     'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ [balancer]: {} }] }),
     // The queue repeats what fails.
     'grpc.enable_retries': 0,
+    // By default two minutes: a server that is back after a long outage would be left alone for that long.
+    'grpc.max_reconnect_backoff_ms': RECONNECT_MS_MAX,
     'grpc.default_compression_algorithm': compression === 'gzip' ? compressionAlgorithms.gzip : compressionAlgorithms.identity,
     ...(authority === undefined ? {} : { 'grpc.default_authority': authority }),
     ...(tls?.servername === undefined ? {} : { 'grpc.ssl_target_name_override': tls.servername }),

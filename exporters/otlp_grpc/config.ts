@@ -1,5 +1,6 @@
 import { configSchema, type FieldProblem, type FromSchema } from '../../component/config_schema.ts'
 import { authSchema } from '../../component/kit/auth.ts'
+import { checkHeaders } from '../../component/kit/otlp_export/headers.ts'
 import { checkQueue, QUEUE_PROPERTIES } from '../../component/kit/queue/config.ts'
 import { checkTlsClient, tlsClientSchema } from '../../component/kit/tls_client.ts'
 import { targetOf } from './target.ts'
@@ -48,7 +49,12 @@ const schema = {
 export type OtlpGrpcConfig = FromSchema<typeof schema>
 
 /** The settings and the checks across them; names and defaults are the Collector's. */
-export const config = configSchema(schema, (checked) => [...checkEndpoint(checked), ...checkTlsClient(checked.tls, ['tls']), ...checkQueue(checked)])
+export const config = configSchema(schema, (checked) => [
+  ...checkEndpoint(checked),
+  ...checkTlsClient(checked.tls, ['tls']),
+  ...checkHeaders(checked.headers),
+  ...checkQueue(checked),
+])
 
 function checkEndpoint({ endpoint, tls }: OtlpGrpcConfig): FieldProblem[] {
   const target = targetOf(endpoint, tls.insecure)

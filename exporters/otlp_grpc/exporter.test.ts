@@ -126,6 +126,13 @@ describe('a failed call', () => {
     expect(failureOf(error(status.UNAVAILABLE, withRetry(7)))).toMatchObject({ retryAfterMs: 7 })
   })
 
+  test('whose stream was reset without a status may succeed later, whatever the library calls it', () => {
+    const reset = (code: status, details: string) => failureOf(Object.assign(error(code), { details, rstCode: 2 }))
+    expect(reset(status.INTERNAL, 'Received RST_STREAM with code 2')).toBeInstanceOf(RefusedError)
+    expect(reset(status.RESOURCE_EXHAUSTED, 'Bandwidth exhausted or memory limit exceeded')).toBeInstanceOf(RefusedError)
+    expect(reset(status.UNIMPLEMENTED, 'Received HTTP status code 404')).toBeInstanceOf(PermanentError)
+  })
+
   test('reaches the pipeline with its reason, over the wire', async () => {
     const to = await server()
     to.answer = () => ({ code: status.RESOURCE_EXHAUSTED, details: 'slow down', metadata: withRetry(1234) })

@@ -70,6 +70,8 @@ export class OtlpHttpClient implements OtlpClient {
     if (url === undefined) throw new RefusedError(`no endpoint for ${request.signal}; set endpoint or ${request.signal}_endpoint`)
     const { body, headers } = await this.#bodyOf(request)
     const proof = await this.#auth?.headers({ method: 'POST', url, headers, body })
+    // The proof may have taken longer than the attempt; the queue has given it up then and would send the request twice.
+    signal.throwIfAborted()
     const { code, message, body: answer } = await this.#post(url, { headers: { ...headers, ...proof }, body, signal })
     if (code < 200 || code > 299) throw failureOf(code, { headers: message.headers, body: answer, nowMs: this.#settings.clock.now() })
     return this.#partial.resultOf(request.signal, partialOf(message.headers['content-type'] ?? '', answer))

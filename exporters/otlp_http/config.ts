@@ -1,5 +1,6 @@
 import { configSchema, type FieldProblem, type FromSchema } from '../../component/config_schema.ts'
 import { authSchema } from '../../component/kit/auth.ts'
+import { checkHeaders } from '../../component/kit/otlp_export/headers.ts'
 import { checkQueue, QUEUE_PROPERTIES } from '../../component/kit/queue/config.ts'
 import { checkTlsClient, tlsClientSchema } from '../../component/kit/tls_client.ts'
 import { durationMs } from '../../lib/duration.ts'
@@ -38,7 +39,12 @@ const schema = {
 export type OtlpHttpConfig = FromSchema<typeof schema>
 
 /** The settings and the checks across them; names and defaults are the Collector's. */
-export const config = configSchema(schema, (checked) => [...checkEndpoints(checked), ...checkTlsClient(checked.tls, ['tls']), ...checkQueue(checked)])
+export const config = configSchema(schema, (checked) => [
+  ...checkEndpoints(checked),
+  ...checkTlsClient(checked.tls, ['tls']),
+  ...checkHeaders(checked.headers),
+  ...checkQueue(checked),
+])
 
 const ENDPOINTS = ['endpoint', 'logs_endpoint', 'metrics_endpoint', 'traces_endpoint'] as const
 

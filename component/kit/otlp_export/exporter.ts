@@ -12,6 +12,7 @@ import type { QueueConfig } from '../queue/config.ts'
 import type { Send } from '../queue/delivery.ts'
 import { SendingQueue } from '../queue/sending_queue.ts'
 import { seriesRequests } from './series_requests.ts'
+import { splitRequest } from './split_request.ts'
 
 /** How requests reach the server. */
 export interface OtlpClient {
@@ -30,7 +31,7 @@ export class OtlpExporter implements ExporterMain {
 
   constructor(settings: Settings, config: QueueConfig, client: OtlpClient) {
     this.#client = client
-    this.#queue = new SendingQueue(settings, { config, send: client.send })
+    this.#queue = new SendingQueue(settings, { config, send: client.send, split: splitRequest })
     this.consumers = {
       logs: { consume: (logs) => this.#consumeLogs(logs) },
       metrics: { consume: (metrics) => this.#consumeMetrics(metrics) },
