@@ -153,19 +153,25 @@ interface KeptList {
 
 /** The points of the series that are kept. */
 function compacted(points: FamilyPoints, { indices: kept, series }: KeptList): FamilyPoints {
-  const { stride, exemplar } = points
-  const values = new Float64Array(kept.length * stride)
-  for (const [to, from] of kept.entries()) {
-    const at = points.offset + from * stride
-    for (let k = 0; k < stride; k++) values[to * stride + k] = points.values[at + k] as number
-  }
+  const { stride, offset, exemplar } = points
   return {
     ...points,
     series,
-    values,
+    values: gathered(points.values, kept, { stride, offset }),
     offset: 0,
-    startTimesMs: Float64Array.from(kept, (i) => points.startTimesMs[i] as number),
-    updatedMs: Float64Array.from(kept, (i) => points.updatedMs[i] as number),
+    startTimesMs: gathered(points.startTimesMs, kept),
+    updatedMs: gathered(points.updatedMs, kept),
     ...(exemplar === undefined ? {} : { exemplar: (i: number) => exemplar(kept[i] as number) }),
   }
+}
+
+/** The numbers of these indices, `stride` for each. */
+function gathered(numbers: Float64Array, kept: readonly number[], { stride, offset } = { stride: 1, offset: 0 }): Float64Array {
+  const result = new Float64Array(kept.length * stride)
+  let to = 0
+  for (let i = 0; i < kept.length; i++) {
+    const from = offset + (kept[i] as number) * stride
+    for (let k = 0; k < stride; k++) result[to++] = numbers[from + k] as number
+  }
+  return result
 }
