@@ -1,5 +1,6 @@
 import type { Registry } from '../../component/spec.ts'
 import { meshMetricsConnector } from '../../connectors/mesh_metrics/factory.ts'
+import { meshTracesConnector } from '../../connectors/mesh_traces/factory.ts'
 import { debugExporter } from '../../exporters/debug/factory.ts'
 import { fileExporter } from '../../exporters/file/factory.ts'
 import { otlpGrpcExporter } from '../../exporters/otlp_grpc/factory.ts'
@@ -39,6 +40,7 @@ export const registry: Registry = {
     filterProcessor,
     transformProcessor,
     meshMetricsConnector,
+    meshTracesConnector,
     debugExporter,
     fileExporter,
     prometheusExporter,

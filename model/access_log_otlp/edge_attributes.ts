@@ -73,7 +73,8 @@ export class EdgeAttributes {
     putParty(put, 'destination', destination)
     if (edge.mutualTls) out.bool(attributeKey('mesh.mutual_tls'), true)
     put('mesh.peer.address_class', isClient ? destination.addressClass : source.addressClass)
-    return { attributes: out.slice(), isClient }
+    // What a gateway reports is the request that it serves: its errors are a server's.
+    return { attributes: out.slice(), isClient: isClient && edge.role !== 'router' }
   }
 }
 

@@ -1,6 +1,7 @@
 import { ProtobufWriter } from '../../lib/protobuf/writer.ts'
 import { type AttributeBuffer, AttributeTag, attributeKey } from '../../model/access_log_otlp/attribute_buffer.ts'
 import { EntryAttributes, type EntryAttributesOptions } from '../../model/access_log_otlp/entry_attributes.ts'
+import { beginField, endField } from '../../model/access_log_otlp/nested_field.ts'
 import { Severity, severityOf } from '../../model/access_log_otlp/outcome.ts'
 import { putNanos } from '../../model/access_log_otlp/times.ts'
 import type { AccessLogs } from '../../model/access_logs.ts'
@@ -9,9 +10,9 @@ import { bodyText } from './body.ts'
 import type { AccessLogRecordsConfig } from './config.ts'
 import { Choice, Selection } from './selection.ts'
 
-/** Tag of `log_records` in ScopeLogs, and room for the length of a record: a varint of three bytes at most. */
+/** Tag of `log_records` in ScopeLogs. */
 const LOG_RECORDS_TAG = 0x12
-const LENGTH_BYTES = 2
+/** What `endField` can put into a length. */
 const RECORD_BYTES_MAX = (1 << 21) - 1
 
 const WEIGHT = attributeKey('sampling.weight')
@@ -59,10 +60,7 @@ export class RecordWriter {
   }
 
   #record(logs: AccessLogs, i: number, of: { readonly severity: number; readonly hasTrace: boolean }, out: AttributeBuffer, outcomes: Outcomes): void {
-    out.reserve(64)
-    const start = out.at
-    out.bytes[start] = LOG_RECORDS_TAG
-    out.at = start + 1 + LENGTH_BYTES
+    const start = beginField(out, LOG_RECORDS_TAG)
     this.#head(logs, i, of.severity, out)
     const attributesAt = out.at
     this.#attributes.write(i, out)
@@ -72,7 +70,7 @@ export class RecordWriter {
       outcomes.tooLarge++
     }
     if (of.hasTrace) this.#trace(logs, i, out)
-    close(out, start)
+    endField(out, start)
     outcomes.written++
   }
 
@@ -118,21 +116,4 @@ export class RecordWriter {
     }
     out.at = at
   }
-}
-
-/** Puts the length of a record that began at `start` into the two bytes that were left for it; longer ones make room first. */
-function close(out: AttributeBuffer, start: number): void {
-  const contentAt = start + 1 + LENGTH_BYTES
-  const length = out.at - contentAt
-  if (length >= 1 << 14) {
-    out.reserve(1)
-    out.bytes.copyWithin(contentAt + 1, contentAt, out.at)
-    out.at++
-    out.bytes[start + 1] = (length & 127) | 128
-    out.bytes[start + 2] = ((length >>> 7) & 127) | 128
-    out.bytes[start + 3] = length >>> 14
-    return
-  }
-  out.bytes[start + 1] = (length & 127) | 128
-  out.bytes[start + 2] = length >>> 7
 }

@@ -1,51 +1,9 @@
-import { Server, ServerCredentials, type ServerReadableStream, type sendUnaryData } from '@grpc/grpc-js'
+import type { Server } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { STREAM_METHOD } from '../../cmd/meshscope/simulate/als_stream.ts'
-import { Simulation } from '../../cmd/meshscope/simulate/simulation.ts'
 import type { TruthDocument, TruthRow } from '../../cmd/meshscope/simulate/truth.ts'
 import type { Sample } from '../../connectors/mesh_metrics/testing.ts'
-import { FakeClock } from '../fakes/clock.ts'
 import { Pipeline } from './istio_golden_pipeline.ts'
-
-/** Messages of the streams of one simulation, by stream. */
-type Streams = Buffer[][]
-
-async function receiver(streams: Streams): Promise<{ readonly server: Server; readonly endpoint: string }> {
-  const server = new Server({ 'grpc.max_receive_message_length': -1 })
-  const identity = (bytes: Buffer): Buffer => bytes
-  const method = { path: STREAM_METHOD, requestStream: true, responseStream: false }
-  const serde = { requestSerialize: identity, requestDeserialize: identity, responseSerialize: identity, responseDeserialize: identity }
-  const handler = (call: ServerReadableStream<Buffer, Buffer>, callback: sendUnaryData<Buffer>): void => {
-    const messages: Buffer[] = []
-    streams.push(messages)
-    call.on('data', (bytes: Buffer) => void messages.push(bytes))
-    call.on('end', () => callback(null, Buffer.alloc(0)))
-  }
-  server.addService({ StreamAccessLogs: { ...method, ...serde } }, { StreamAccessLogs: handler })
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error)))
-  })
-  return { server, endpoint: `127.0.0.1:${port}` }
-}
-
-/** Runs a simulated minute and a half on a clock that is moved by hand. */
-async function simulate(endpoint: string): Promise<TruthDocument> {
-  const clock = new FakeClock()
-  const options = { requestsPerSecond: 100, durationMs: 90_000, seed: 'truth', replicas: 2, connections: 3, withExtensions: true }
-  const simulation = new Simulation({ endpoint, ...options, clock })
-  await simulation.connect(5_000)
-  const running = simulation.run()
-  // Not further: the clock also has the deadline by which streams must have ended.
-  while (simulation.progress.requests < 9_000) {
-    clock.advance(100)
-    await new Promise((resolve) => {
-      setImmediate(resolve)
-    })
-  }
-  await running
-  simulation.close()
-  return simulation.truth()
-}
+import { receiver, type Streams, simulate } from './simulated_streams.ts'
 
 describe('the truth of the simulator', () => {
   const streams: Streams = []

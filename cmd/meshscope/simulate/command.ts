@@ -19,6 +19,7 @@ interface Options {
   readonly envoyExtensions?: boolean
   readonly kube?: string
   readonly statsd?: string
+  readonly tracing?: boolean
   readonly quiet?: boolean
 }
 
@@ -38,6 +39,7 @@ export function simulateCommand(): Command {
     .option('--envoy-extensions', 'list 516 extensions in the first message of each stream, as Envoy does (60 KB)')
     .option('--kube <url|file>', 'also create its pods and services in the cluster of this API server or kubeconfig, and remove them at the end')
     .option('--statsd <host:port>', 'also send DogStatsD of the applications over UDP there: bookinfo.requests, bookinfo.request_time', endpointOption)
+    .option('--tracing', 'proxies trace: they log trace, span and parent span ids as custom tags, and the truth lists their spans')
     .option('--quiet', 'print problems only')
     .addHelpText(
       'after',
@@ -70,6 +72,7 @@ async function simulate(options: Options): Promise<number> {
     connections: options.connections,
     withExtensions: options.envoyExtensions === true,
     statsd: options.statsd,
+    tracing: options.tracing === true,
     clock: systemClock,
   })
   // The simulation's own timers would not keep the process alive while the receiver is away.

@@ -251,6 +251,8 @@ export class HttpCallFacts {
   readonly requestId: Uint8Array = new Uint8Array(36)
   /** W3C trace context, 55 ASCII bytes. */
   readonly traceparent: Uint8Array = new Uint8Array(55)
+  /** The ids that a tracing proxy logs as custom tags; undefined when it does not trace. */
+  tracing: { readonly traceId: string; readonly spanId: string; readonly parentSpanId: string } | undefined
 }
 
 const REQUEST_HEADER_BYTES = 612
@@ -279,6 +281,7 @@ export function writeHttpEntry(writer: ProtobufWriter, site: HttpCallSite, facts
   writer.raw(site.clusterToRoute)
   writeSocketAddress(writer, 20, site.directRemoteIp, facts.downstreamPort)
   writer.raw(site.peers)
+  if (facts.tracing !== undefined) writeTracing(writer, facts.tracing)
   writeDuration(writer, 23, facts.durationUs)
   writer.raw(site.attempts).bytes(26, facts.requestId)
   const received = requestWireBytes(facts)
@@ -300,6 +303,13 @@ export function writeHttpEntry(writer: ProtobufWriter, site: HttpCallSite, facts
     if (facts.responseBody > 0) writer.varint(3, facts.responseBody)
   }
   writer.raw(site.details).close().close()
+}
+
+/** `%TRACE_ID%`, `%SPAN_ID%`, and the span of the request as it came, which a filter has to have kept. */
+function writeTracing(writer: ProtobufWriter, { traceId, spanId, parentSpanId }: NonNullable<HttpCallFacts['tracing']>): void {
+  writeTag(writer, 'trace_id', traceId)
+  writeTag(writer, 'span_id', spanId)
+  if (parentSpanId !== '') writeTag(writer, 'parent_span_id', parentSpanId)
 }
 
 /** start_time (5). */

@@ -4,6 +4,7 @@ import { type HttpCall, HttpCallFacts, type HttpCallSite, httpCallSite, type Kno
 import { ENDPOINTS, type Endpoint, OUTCOMES, type Outcome } from './outcomes.ts'
 import type { Random } from './random.ts'
 import { TcpConnection, type TcpEnd } from './tcp_connection.ts'
+import { SPANS_MAX, spanIdsOf, spanKindOf, type TruthSpan } from './trace_tree.ts'
 import type { TruthTable } from './truth.ts'
 
 /** Where the entries of the simulated proxies go. What they are made of is valid only during the call. */
@@ -52,6 +53,7 @@ export class Traffic {
   readonly #truth: TruthTable
   readonly #sink: EntrySink
   readonly #knowledge: Knowledge
+  readonly #spans: TruthSpan[] | undefined
   readonly #sites = new Map<string, HttpCallSite>()
   readonly #facts = new HttpCallFacts()
   readonly #connections = new Map<Proxy, TcpConnection>()
@@ -64,12 +66,15 @@ export class Traffic {
     readonly truth: TruthTable
     readonly sink: EntrySink
     readonly knowledge: Knowledge
+    /** Takes the spans of the proxies; they trace only with it. */
+    readonly spans?: TruthSpan[] | undefined
   }) {
     this.#mesh = options.mesh
     this.#random = options.random
     this.#truth = options.truth
     this.#sink = options.sink
     this.#knowledge = options.knowledge
+    this.#spans = options.spans
     this.#facts.traceparent.set(Buffer.from('00-00000000000000000000000000000000-0000000000000000-01'))
   }
 
@@ -256,7 +261,20 @@ export class Traffic {
     facts.requestBody = random.between(...call.endpoint.requestBody)
     facts.responseBody = call.outcome.code === 304 || call.outcome.code === 0 ? 0 : this.#responseBody(call)
     random.hex(facts.traceparent, 36, 16)
+    if (this.#spans !== undefined) this.#trace(call, this.#spans)
     this.#sink.http(site, facts)
+  }
+
+  /** Lets the proxy of an entry trace: its own span's id in the header, all ids in tags. */
+  #trace(call: HttpCall, spans: TruthSpan[]): void {
+    const facts = this.#facts
+    const traceId = Buffer.from(facts.traceparent.subarray(3, 35)).toString('latin1')
+    const ids = spanIdsOf(traceId, call)
+    facts.tracing = { traceId, ...ids }
+    facts.traceparent.set(Buffer.from(ids.spanId), 36)
+    const { startUs, durationUs } = facts
+    const { workload } = call.reporter
+    if (spans.length < SPANS_MAX) spans.push({ traceId, ...ids, workload: workload.name, kind: spanKindOf(call), startUs, durationUs, code: call.outcome.code })
   }
 
   #responseBody({ endpoint, outcome }: HttpCall): number {

@@ -1,3 +1,5 @@
+import type { TruthSpan } from './trace_tree.ts'
+
 /** What identifies a row of the truth: labels as Istio's standard metrics call them, without those the logs cannot tell. */
 export type TruthLabels = Readonly<Record<string, string>>
 
@@ -84,6 +86,8 @@ export interface TruthDocument {
   }
   readonly http: readonly TruthRow[]
   readonly tcp: readonly TruthRow[]
+  /** Spans of the proxies, sent or not, up to a number; only when they trace. */
+  readonly spans?: readonly TruthSpan[]
 }
 
 export type TruthRow = { readonly labels: TruthLabels } & Readonly<Record<string, number | TruthLabels>>
