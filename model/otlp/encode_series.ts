@@ -1,4 +1,4 @@
-import { type ProtobufWriter, wholeCount } from '../../lib/protobuf/writer.ts'
+import { ProtobufWriter, wholeCount } from '../../lib/protobuf/writer.ts'
 import type { AttributeSet } from '../attributes.ts'
 import { lastCell } from '../exponential.ts'
 import { type Exemplar, ExponentialPoint, type FamilyPoints, type MetricFamily } from '../metrics.ts'
@@ -48,6 +48,7 @@ function writePoints(writer: ProtobufWriter, points: FamilyPoints, timeMs: numbe
   const attributesField = attributesFieldOf(family.type)
   const [start, time] = [new Nanoseconds(), new Nanoseconds()]
   time.set(timeMs)
+  const bounds = encodedBounds(family)
   let expected = 128
   for (let i = 0; i < series.length; i++) {
     const before = writer.length
@@ -57,7 +58,7 @@ function writePoints(writer: ProtobufWriter, points: FamilyPoints, timeMs: numbe
     // The numbers of these two are the same in points of all types.
     if (start.low !== 0 || start.high !== 0) writer.fixed64Halves(NumberField.start, start.low, start.high)
     writer.fixed64Halves(NumberField.time, time.low, time.high)
-    writeValues(writer, points, points.offset + i * points.stride)
+    writeValues(writer, points, points.offset + i * points.stride, bounds)
     const exemplar = points.exemplar?.(i)
     if (exemplar !== undefined) writeExemplar(writer, family.type, exemplar)
     writer.close()
@@ -70,10 +71,10 @@ function attributesFieldOf(type: MetricFamily['type']): number {
   return type === 'exponential_histogram' ? ExponentialField.attributes : NumberField.attributes
 }
 
-function writeValues(writer: ProtobufWriter, { family, values }: FamilyPoints, at: number): void {
+function writeValues(writer: ProtobufWriter, { family, values }: FamilyPoints, at: number, bounds: Uint8Array): void {
   switch (family.type) {
     case 'histogram':
-      writeHistogram(writer, family.bounds, values, at)
+      writeHistogram(writer, bounds, values, at, at + family.bounds.length + 1)
       break
     case 'exponential_histogram':
       writeExponential(writer, family.bucketsMax ?? 0, values, at)
@@ -86,14 +87,21 @@ function writeValues(writer: ProtobufWriter, { family, values }: FamilyPoints, a
   }
 }
 
-function writeHistogram(writer: ProtobufWriter, bounds: readonly number[], values: Float64Array, at: number): void {
-  const end = at + bounds.length + 1
+/** The bounds as a field of a point; every point has the same. */
+function encodedBounds({ type, bounds }: MetricFamily): Uint8Array {
+  return type === 'histogram' && bounds.length > 0 ? new ProtobufWriter(16 + bounds.length * 8).packedDoubles(HistogramField.bounds, bounds).finish() : NO_BYTES
+}
+
+const NO_BYTES = new Uint8Array(0)
+
+/** A histogram whose buckets stand at `values[at, end)`, and its sum behind them. */
+function writeHistogram(writer: ProtobufWriter, bounds: Uint8Array, values: Float64Array, at: number, end: number): void {
   let count = 0
   for (let b = at; b < end; b++) count += wholeCount(values[b] as number)
   writer.fixed64Number(HistogramField.count, count)
   writer.double(HistogramField.sum, values[end] as number)
   writer.packedCounts(HistogramField.bucketCounts, values, at, end)
-  if (bounds.length > 0) writer.packedDoubles(HistogramField.bounds, bounds)
+  writer.range(bounds, 0, bounds.length)
 }
 
 function writeExponential(writer: ProtobufWriter, bucketsMax: number, values: Float64Array, at: number): void {

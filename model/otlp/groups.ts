@@ -97,8 +97,8 @@ function readScopeMessage(fields: CheckedFields): Scope {
 
 /**
  * Writes the groups of a batch as `ResourceLogs` (`ResourceSpans`, `ResourceMetrics`): groups in a row that have the same
- * resource object share one. `write` writes the records, spans or metrics of a group as fields `ITEMS_FIELD`; `bytesExpected`
- * guesses their size.
+ * resource object share one, and those that have the same scope object too share that. `write` writes the records, spans or
+ * metrics of a group as fields `ITEMS_FIELD`; `bytesExpected` guesses their size.
  */
 export function writeGroups<Group extends { readonly resource: Resource; readonly scope: Scope }>(
   writer: ProtobufWriter,
@@ -108,22 +108,31 @@ export function writeGroups<Group extends { readonly resource: Resource; readonl
 ): void {
   for (let i = 0; i < groups.length; ) {
     const { resource } = groups[i] as Group
-    const first = i
-    let expected = 0
-    for (; groups[i]?.resource === resource; i++) expected += bytesExpected(groups[i] as Group)
-    writer.open(1, expected)
+    writer.open(1, expectedOfRun(groups, i, bytesExpected))
     writeResource(writer, resource)
-    for (let g = first; g < i; g++) {
-      const group = groups[g] as Group
-      writer.open(ResourcePart.scopes, bytesExpected(group))
-      writeScope(writer, group.scope)
-      write(group)
-      if (group.scope.schemaUrl) writer.string(ScopePart.schemaUrl, group.scope.schemaUrl)
+    while (groups[i]?.resource === resource) {
+      const { scope } = groups[i] as Group
+      writer.open(ResourcePart.scopes, bytesExpected(groups[i] as Group))
+      writeScope(writer, scope)
+      for (let group = groups[i]; group?.resource === resource && group.scope === scope; group = groups[++i]) write(group)
+      if (scope.schemaUrl) writer.string(ScopePart.schemaUrl, scope.schemaUrl)
       writer.close()
     }
     if (resource.schemaUrl) writer.string(ResourcePart.schemaUrl, resource.schemaUrl)
     writer.close()
   }
+}
+
+/** The size of the groups from `first` on that share a resource. */
+function expectedOfRun<Group extends { readonly resource: Resource }>(
+  groups: readonly Group[],
+  first: number,
+  bytesExpected: (group: Group) => number,
+): number {
+  const { resource } = groups[first] as Group
+  let expected = 0
+  for (let i = first; groups[i]?.resource === resource; i++) expected += bytesExpected(groups[i] as Group)
+  return expected
 }
 
 function writeResource(writer: ProtobufWriter, { attributes, droppedAttributesCount = 0, entityRefs = [] }: Resource): void {

@@ -14,6 +14,8 @@ export function parseJson(text: string): JsonFields {
   try {
     value = LONG_INTEGER.test(text) ? (JSON.parse(text, exactInteger as (key: string, value: unknown) => unknown) as unknown) : (JSON.parse(text) as unknown)
   } catch (error) {
+    // What passes integers through whole calls itself at each level.
+    if (error instanceof RangeError) throw new OtlpError('the document is nested too deeply', -1, { cause: error })
     if (!(error instanceof SyntaxError)) throw error
     throw new OtlpError(`not JSON: ${error.message}`, Number(/position (\d+)/.exec(error.message)?.[1] ?? 0), { cause: error })
   }
