@@ -44,7 +44,7 @@ describe('the components of a graph', () => {
   })
 })
 
-test('loading all components does not load the client behind fetch, which would take memory in every thread', async () => {
+test('loading all components does not load the client behind fetch, as importing node:http does (see lib/node_http.ts)', async () => {
   const look = `await import(${JSON.stringify(new URL('./components.ts', import.meta.url).href)}); console.log(process.moduleLoadList.filter((name) => name.includes('undici')).length)`
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', look])
   expect(stdout.trim()).toBe('0')

@@ -1,4 +1,4 @@
-import { type ClientRequest, type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http'
+import type { Agent, ClientRequest, IncomingMessage } from 'node:http'
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
 import { promisify } from 'node:util'
 import { deflate, gzip, zstdCompress } from 'node:zlib'
@@ -11,6 +11,7 @@ import type { SendRequest, SendResult } from '../../component/kit/queue/delivery
 import { ClientTls, type ClientTlsOptions } from '../../component/kit/tls_client.ts'
 import type { Signal } from '../../component/signal.ts'
 import { durationMs } from '../../lib/duration.ts'
+import { Agent as PlainAgent, request as plainRequest } from '../../lib/node_http.ts'
 import { decodeLogs, decodeMetrics, decodeTraces } from '../../model/otlp/decode.ts'
 import { logsJson, metricsJson, tracesJson } from '../../model/otlp/json.ts'
 import { decodeExportResponse, type PartialSuccess } from '../../model/otlp/responses.ts'
@@ -42,7 +43,7 @@ export class OtlpHttpClient implements OtlpClient {
   readonly #config: OtlpHttpConfig
   readonly #partial: PartialSuccesses
   #auth: ClientAuthenticator | undefined
-  #plain: PlainAgent | undefined
+  #plain: Agent | undefined
   #secure: TlsAgent | undefined
   #stopWatching: (() => void) | undefined
 
