@@ -76,8 +76,8 @@ describe('a statement that is not supported is told with its place', () => {
     { settings: 'log_statements: [{statements: []}]', problem: /statements/ },
     { settings: 'log_statements: ["set(span.name, 1)"]', problem: /does not say what it is about/ },
     {
-      settings: 'metric_statements: ["convert_sum_to_gauge() where metric.name == \\"x\\""]',
-      problem: /unknown function convert_sum_to_gauge, at column 1 of the text/,
+      settings: 'metric_statements: ["extract_sum_metric(true) where metric.name == \\"x\\""]',
+      problem: /unknown function extract_sum_metric, at column 1 of the text/,
     },
     { settings: 'error_mode: log', problem: /error_mode/ },
     { settings: 'profile_statements: []', problem: /profile_statements: unknown setting/ },

@@ -79,6 +79,8 @@ class Compiler implements ArgumentCompiler {
 
   edit(call: CallNode): { readonly edit: Edit; readonly spec: Editor } {
     const spec = this.#function(call.name, call.offset, 'editor')
+    if (spec.reads !== undefined) this.reads.add(spec.reads)
+    if (spec.writes !== undefined) this.writes.add(spec.writes)
     return { edit: spec.create(Arguments.of(spec, call, this)), spec }
   }
 

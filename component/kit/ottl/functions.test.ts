@@ -138,10 +138,10 @@ describe('a converter', () => {
     'ToLowerCase(attributes["none"])',
     'ToLowerCase(attributes["n"])',
     'Substring("abc", 2, 5)',
-    'Int("x")',
-    'Int("99999999999999999999")',
-    'Double("1,5")',
-    'Bool("yes")',
+    'Int(attributes["s"])',
+    'Int(Concat(["9999999999", "9999999999"], ""))',
+    'Double(Concat(["1", "5"], ","))',
+    'Bool(attributes["s"])',
     'Len(attributes["n"])',
     'ParseJSON("{")',
     'ParseJSON("1")',
@@ -183,5 +183,32 @@ describe('a condition', () => {
     { condition: 'true and (false or not false)', holds: true },
   ])('$condition', ({ condition, holds: expected }) => {
     expect(holds(condition, 'log', itemWith({ n: 5n, l: [1n, 2n] }))).toBe(expected)
+  })
+})
+
+describe('an editor of metrics', () => {
+  test('makes a gauge of a sum and back', () => {
+    const item = itemWith()
+    run('convert_sum_to_gauge()', 'metric', item)
+    expect(item.metric).toEqual({ name: 'requests', description: 'Requests.', unit: '1', type: 'gauge' })
+    run('convert_sum_to_gauge()', 'metric', item)
+    run('convert_gauge_to_sum("delta", true)', 'metric', item)
+    expect(item.metric).toMatchObject({ type: 'sum', temporality: 'delta', isMonotonic: true })
+  })
+
+  test('scales values', () => {
+    const item = itemWith()
+    run('scale_metric(2.5, "ms")', 'metric', item)
+    expect([item.metric.unit, item.point]).toMatchObject(['ms', { value: 12n }])
+    const base = { attributes: AttributeSet.empty, startTimeNs: 0n, timeNs: 0n, flags: 0 }
+    const exemplars = [{ timeNs: 0n, value: 1, traceId: '', spanId: '', filteredAttributes: AttributeSet.empty }]
+    const histogram = { ...base, exemplars, count: 1n, sum: 3, min: undefined, max: 2, bounds: [1, 2], bucketCounts: [1n, 0n, 0n] }
+    item.metric = { name: 'h', description: '', unit: 's', type: 'histogram' }
+    item.points = [histogram]
+    run('scale_metric(10.0)', 'metric', item)
+    expect(histogram).toMatchObject({ sum: 30, max: 20, min: undefined, bounds: [10, 20], exemplars: [{ value: 10 }], bucketCounts: [1n, 0n, 0n] })
+    expect(exemplars[0]?.value).toBe(1)
+    item.metric = { name: 'e', description: '', unit: 's', type: 'exponential_histogram' }
+    expect(() => run('scale_metric(10.0)', 'metric', item)).toThrow(EvaluationError)
   })
 })

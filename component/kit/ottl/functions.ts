@@ -2,6 +2,7 @@ import { CHECKS } from './functions/checks.ts'
 import { CONVERSIONS } from './functions/conversions.ts'
 import { EDITORS } from './functions/editors.ts'
 import type { Converter, Editor } from './functions/function.ts'
+import { METRIC_EDITORS } from './functions/metric_editors.ts'
 import { REPLACEMENTS } from './functions/replacements.ts'
 import { TEXTS } from './functions/texts.ts'
 import { TIMES } from './functions/times.ts'
@@ -11,5 +12,5 @@ import { TIMES } from './functions/times.ts'
  * https://github.com/open-telemetry/opentelemetry-collector-contrib/blob/main/pkg/ottl/ottlfuncs/README.md
  */
 export const FUNCTIONS: ReadonlyMap<string, Converter | Editor> = new Map(
-  [...EDITORS, ...REPLACEMENTS, ...CHECKS, ...CONVERSIONS, ...TEXTS, ...TIMES].map((spec) => [spec.name, spec]),
+  [...EDITORS, ...REPLACEMENTS, ...METRIC_EDITORS, ...CHECKS, ...CONVERSIONS, ...TEXTS, ...TIMES].map((spec) => [spec.name, spec]),
 )

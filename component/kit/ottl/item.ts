@@ -18,7 +18,7 @@ export interface MetricHeader {
   name: string
   description: string
   unit: string
-  readonly type: 'none' | 'gauge' | 'sum' | 'histogram' | 'exponential_histogram' | 'summary'
+  type: 'none' | 'gauge' | 'sum' | 'histogram' | 'exponential_histogram' | 'summary'
   /** Sums and histograms only. */
   temporality?: Temporality
   /** Sums only. */

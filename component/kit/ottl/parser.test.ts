@@ -116,7 +116,7 @@ test('throws nothing but its own error, on any text', () => {
     fc.property(text, (input) => {
       for (const parse of [parseStatement, parseCondition]) errorOf(() => parse(input))
     }),
-    { numRuns: 2000 },
+    { numRuns: 300 },
   )
 })
 
@@ -187,6 +187,6 @@ test('what is printed parses to the same tree', () => {
     fc.property(statement, (tree: StatementNode) => {
       expect(shape(parseStatement(printStatement(tree)))).toEqual(shape(tree))
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   )
 })

@@ -44,10 +44,17 @@ export function headerOf({ name, description, unit, type, temporality, isMonoton
 }
 
 /** A family with a header that statements have worked on; the same one when they changed nothing. */
-export function familyWith(family: MetricFamily, { name, description, unit, temporality, isMonotonic }: MetricHeader): MetricFamily {
-  // Series in columns are never of an unspecified temporality.
-  const kept = temporality === undefined || temporality === 'unspecified' ? family.temporality : temporality
-  const changed = { name, description, unit, temporality: kept, isMonotonic: isMonotonic ?? family.isMonotonic }
-  const isSame = name === family.name && description === family.description && unit === family.unit && kept === family.temporality
-  return isSame && changed.isMonotonic === family.isMonotonic ? family : { ...family, ...changed }
+export function familyWith(family: MetricFamily, header: MetricHeader): MetricFamily {
+  const { temporality = family.temporality, isMonotonic = false, name, description, unit, type } = header
+  const changed = {
+    name,
+    description,
+    unit,
+    type: type === 'none' ? family.type : type,
+    // Series in columns are never of an unspecified temporality.
+    temporality: temporality === 'unspecified' ? family.temporality : temporality,
+    isMonotonic,
+  }
+  const isSame = Object.entries(changed).every(([key, value]) => family[key as keyof typeof changed] === value)
+  return isSame ? family : { ...family, ...changed }
 }

@@ -9,11 +9,8 @@ import { type Converter, converter, type Evaluate } from './function.ts'
 /** A converter of one value; nil stays nil. */
 function valueConverter(name: string, convert: (value: Exclude<OttlValue, null>) => OttlValue): Converter {
   return converter(name, ['target'], (args) => {
-    const value = args.value('target')
-    return (item) => {
-      const given = value(item)
-      return given === null ? null : convert(given)
-    }
+    const value = args.typed<OttlValue>('target', (given) => (given === null ? null : convert(given)))
+    return value
   })
 }
 
@@ -136,7 +133,7 @@ export const CONVERSIONS: readonly Converter[] = [
   valueConverter('Double', toDouble),
   valueConverter('Bool', toBool),
   valueConverter('String', (value) => textOf(value) ?? null),
-  valueConverter('Hex', toHex),
+  converter('Hex', ['target'], (args) => args.typed('target', (value) => (value === null ? '' : toHex(value)))),
   converter('Len', ['target'], (args) => {
     const value = args.value('target')
     return (item) => lengthOf(value(item))

@@ -24,6 +24,8 @@ interface FunctionBase {
   readonly contexts?: readonly ContextName[]
   /** What it reads besides its arguments. */
   readonly reads?: Touch
+  /** What it changes besides its target. */
+  readonly writes?: Touch
 }
 
 /** A function that gives a value; its name begins with a capital. `create` throws `OttlError` for arguments that cannot be right. */

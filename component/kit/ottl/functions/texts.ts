@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { EvaluationError } from '../errors.ts'
 import { expectText } from '../expect.ts'
 import { sliceBytes, utf8Length } from '../utf8.ts'
-import { isList, textOf } from '../values.ts'
+import { isList, textOf, typeName } from '../values.ts'
 import type { Arguments } from './arguments.ts'
 import { type Converter, converter, type Evaluate } from './function.ts'
 
@@ -38,7 +38,8 @@ function createConcat(args: Arguments): Evaluate {
   const delimiter = args.text('delimiter')
   return (item) => {
     const values = list(item)
-    if (!isList(values)) throw new EvaluationError('Concat of what is no list')
+    if (values === null) return ''
+    if (!isList(values)) throw new EvaluationError(`expected list, found ${typeName(values)}`)
     return values.map((value) => textOf(value) ?? '<nil>').join(delimiter(item))
   }
 }
