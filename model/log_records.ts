@@ -5,6 +5,7 @@ import { AttributeSet, type AttributeValue, decodeValue, type Resource, type Sco
 import type { Client } from './client.ts'
 import { readAttributes } from './otlp/attribute_run.ts'
 import { copyFieldsExcept } from './otlp/copy_except.ts'
+import { RawRun } from './otlp/raw_run.ts'
 
 /** What a record says but for its body and attributes, which are read apart. */
 interface Fields {
@@ -179,6 +180,19 @@ export class LogRecord {
     }
     if (bytes === undefined || (this.#changed & (1 << LogField.attributes)) !== 0) this.attributes.writeTo(writer, LogField.attributes)
     writer.close()
+  }
+
+  /** Writes records one after the other as fields `field` of a message of OTLP; what came side by side and untouched is copied in one go. */
+  static writeAll(records: readonly LogRecord[], writer: ProtobufWriter, field: number): void {
+    const run = new RawRun(writer, field)
+    for (const record of records) {
+      if (record.#bytes !== undefined && record.#changed === 0) run.add(record.#bytes, record.#start, record.#end)
+      else {
+        run.flush()
+        record.writeTo(writer, field)
+      }
+    }
+    run.flush()
   }
 
   /** The members as plain data, for tests and messages. */

@@ -4,6 +4,7 @@ import { AttributeSet, type Resource, type Scope } from './attributes.ts'
 import type { Client } from './client.ts'
 import { readAttributes } from './otlp/attribute_run.ts'
 import { copyFieldsExcept } from './otlp/copy_except.ts'
+import { RawRun } from './otlp/raw_run.ts'
 import {
   NO_SPAN_FIELDS,
   readEvents,
@@ -220,6 +221,19 @@ export class Span {
     if ((changed & (1 << SpanField.events)) !== 0) for (const event of this.#readEvents()) writeEvent(writer, event)
     if ((changed & (1 << SpanField.links)) !== 0) for (const link of this.#readLinks()) writeLink(writer, link)
     writer.close()
+  }
+
+  /** Writes spans one after the other as fields `field` of a message of OTLP; what came side by side and untouched is copied in one go. */
+  static writeAll(spans: readonly Span[], writer: ProtobufWriter, field: number): void {
+    const run = new RawRun(writer, field)
+    for (const span of spans) {
+      if (span.#bytes !== undefined && span.#changed === 0) run.add(span.#bytes, span.#start, span.#end)
+      else {
+        run.flush()
+        span.writeTo(writer, field)
+      }
+    }
+    run.flush()
   }
 
   /** The members as plain data, for tests and messages. */

@@ -1,7 +1,7 @@
 import { ProtobufWriter } from '../../lib/protobuf/writer.ts'
-import type { LogRecords } from '../log_records.ts'
+import { LogRecord, type LogRecords } from '../log_records.ts'
 import type { Metrics } from '../metrics.ts'
-import type { Traces } from '../traces.ts'
+import { Span, type Traces } from '../traces.ts'
 import { writeMetric } from './encode_points.ts'
 import { writeSeries } from './encode_series.ts'
 import { ITEMS_FIELD, writeGroups } from './groups.ts'
@@ -24,9 +24,7 @@ export function encodeLogs(logs: LogRecords): Uint8Array<ArrayBuffer> {
     writer.reset(),
     logs.groups,
     ({ records }) => records.length * RECORD_BYTES,
-    ({ records }) => {
-      for (const record of records) record.writeTo(writer, ITEMS_FIELD)
-    },
+    ({ records }) => LogRecord.writeAll(records, writer, ITEMS_FIELD),
   )
   return finished()
 }
@@ -37,9 +35,7 @@ export function encodeTraces(traces: Traces): Uint8Array<ArrayBuffer> {
     writer.reset(),
     traces.groups,
     ({ spans }) => spans.length * RECORD_BYTES,
-    ({ spans }) => {
-      for (const span of spans) span.writeTo(writer, ITEMS_FIELD)
-    },
+    ({ spans }) => Span.writeAll(spans, writer, ITEMS_FIELD),
   )
   return finished()
 }
