@@ -341,7 +341,7 @@ function outcome(tell: () => boolean): boolean | 'error' {
   }
 }
 
-test('compiled conditions hold where a naive interpreter says so', () => {
+test('compiled conditions hold where a naive interpreter says so', { timeout: 60_000 }, () => {
   const item = itemWith({ int: 3n, double: 2.5, text: 'a', flag: true })
   fc.assert(
     fc.property(condition, (tree) => {

@@ -80,7 +80,7 @@ function errorOf(run: () => unknown): OttlError | undefined {
   }
 }
 
-test('throws nothing but its own error, on any text', () => {
+test('throws nothing but its own error, on any text', { timeout: 60_000 }, () => {
   const pieces = fc.constantFrom(
     'set',
     '(',
@@ -176,7 +176,7 @@ const { value, condition } = fc.letrec<{ value: ValueNode; operand: ValueNode; c
   ),
 }))
 
-test('what is printed parses to the same tree', () => {
+test('what is printed parses to the same tree', { timeout: 60_000 }, () => {
   const statement = fc.record({
     editor: fc
       .array(value, { maxLength: 3 })

@@ -59,7 +59,7 @@ describe('a pattern that RE2 or JavaScript does not have is told', () => {
   })
 })
 
-test('throws nothing but a SyntaxError, on any pattern', () => {
+test('throws nothing but a SyntaxError, on any pattern', { timeout: 60_000 }, () => {
   const piece = fc.constantFrom(
     '(',
     ')',
@@ -101,12 +101,12 @@ test('throws nothing but a SyntaxError, on any pattern', () => {
           try {
             compile(pattern)
           } catch (error) {
-            expect(error).toBeInstanceOf(SyntaxError)
+            if (!(error instanceof SyntaxError)) throw error
           }
         }
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 300 },
   )
 })
 
