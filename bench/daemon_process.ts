@@ -42,6 +42,8 @@ export interface MeasuredSettings {
   readonly kubeApi?: string
   /** Settings of a `statsd` receiver that takes the place of the one for access logs. */
   readonly statsd?: Readonly<Record<string, unknown>>
+  /** Makes the config, in the place of the one that the other settings make; `alsPort` is then where its receiver has to listen. */
+  readonly config?: (ports: MeasuredPorts) => object
   /** Options of Node.js, such as `--cpu-prof`. */
   readonly nodeOptions?: readonly string[]
 }
@@ -51,7 +53,8 @@ export async function startMeasured(settings: MeasuredSettings): Promise<Measure
   const folder = mkdtempSync(join(tmpdir(), 'meshscope-bench-'))
   const [als, metrics, own, health, explain] = [await freePort(), await freePort(), await freePort(), await freePort(), await freePort()]
   const file = join(folder, 'meshscope.yaml')
-  writeFileSync(file, stringify(config({ als, metrics, own, health, explain }, settings)))
+  const ports = { als, metrics, own, health, explain }
+  writeFileSync(file, stringify(settings.config?.(ports) ?? config(ports, settings)))
   const args = [...(settings.nodeOptions ?? []), join(REPOSITORY, settings.isBuilt ? 'dist' : '', 'bin', 'meshscope.js'), 'run', '--config', file]
   const child = spawn(process.execPath, args, { cwd: REPOSITORY, stdio: ['ignore', 'ignore', 'inherit'] })
   const kill = (): unknown => child.kill('SIGKILL')
@@ -83,7 +86,8 @@ export async function startMeasured(settings: MeasuredSettings): Promise<Measure
   }
 }
 
-interface Ports {
+/** On 127.0.0.1, free when the daemon is started. */
+export interface MeasuredPorts {
   readonly als: number
   readonly metrics: number
   readonly own: number
@@ -92,7 +96,7 @@ interface Ports {
 }
 
 /** Access logs in, series out; with Kubernetes, enriched in every ingest worker. */
-function config(ports: Ports, { threads, seriesMax = 20_000, kubeApi, statsd }: MeasuredSettings): object {
+function config(ports: MeasuredPorts, { threads, seriesMax = 20_000, kubeApi, statsd }: MeasuredSettings): object {
   if (statsd !== undefined) return statsdConfig(ports, { threads, seriesMax, statsd })
   const isEnriched = kubeApi !== undefined
   const index = { auth_type: 'none', api_server: kubeApi, scope: 'cluster', start_jitter: '0s', endpoint: `127.0.0.1:${ports.explain}` }
@@ -115,7 +119,10 @@ function config(ports: Ports, { threads, seriesMax = 20_000, kubeApi, statsd }: 
 }
 
 /** StatsD in, series out. */
-function statsdConfig(ports: Ports, { threads, seriesMax, statsd }: { readonly threads: number; readonly seriesMax: number; readonly statsd: object }): object {
+function statsdConfig(
+  ports: MeasuredPorts,
+  { threads, seriesMax, statsd }: { readonly threads: number; readonly seriesMax: number; readonly statsd: object },
+): object {
   return {
     receivers: { statsd: { endpoint: `127.0.0.1:${ports.als}`, series_max: seriesMax, ...statsd } },
     exporters: { prometheus: { endpoint: `127.0.0.1:${ports.metrics}` } },

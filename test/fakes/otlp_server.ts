@@ -89,9 +89,10 @@ export class FakeOtlpHttpServer {
     })()
   }).on('connection', () => this.connections++)
 
-  async start(): Promise<this> {
-    await new Promise<void>((resolve) => {
-      this.#server.listen(0, '127.0.0.1', resolve)
+  /** Listens on 127.0.0.1; `url` says where. */
+  async start(port = 0): Promise<this> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject).listen(port, '127.0.0.1', resolve)
     })
     return this
   }
