@@ -57,6 +57,8 @@ class Translator {
   readonly #pattern: string
   #at = 0
   #depth = 0
+  /** True between `\Q` and `\E`. */
+  #isVerbatim = false
 
   constructor(pattern: string) {
     this.#pattern = pattern
@@ -77,7 +79,12 @@ class Translator {
     let pieces: Piece[] = []
     for (;;) {
       const char = this.#pattern[this.#at]
-      if (char === undefined || char === ')') break
+      if (char === undefined || (char === ')' && !this.#isVerbatim)) break
+      if (this.#skipsQuote()) continue
+      if (this.#isVerbatim) {
+        pieces.push(this.#repeated(once(literal(this.#next()))))
+        continue
+      }
       if (char === '|') {
         this.#at++
         text += `${pieces.map((piece) => piece.text).join('')}${')'.repeat(opened)}|`
@@ -105,6 +112,14 @@ class Translator {
     return { text: text + pieces.map((piece) => piece.text).join('') + ')'.repeat(opened), isEndless: isSingle }
   }
 
+  /** Takes `\Q` or `\E`, if it is there. */
+  #skipsQuote(): boolean {
+    if (!this.#pattern.startsWith(this.#isVerbatim ? '\\E' : '\\Q', this.#at)) return false
+    this.#isVerbatim = !this.#isVerbatim
+    this.#at += 2
+    return true
+  }
+
   /** `(?i)` and the like, which hold up to the end of the group. */
   #flagChange(flags: Flags): Flags | undefined {
     const found = /^\(\?([a-zA-Z]*)(?:-([a-zA-Z]*))?\)/.exec(this.#pattern.slice(this.#at, this.#at + 16))
@@ -127,11 +142,14 @@ class Translator {
       case '$':
         return once(flags.m ? '(?=\\n|$)' : '$')
       case '\\':
-        return once(this.#escape())
+        return once(this.#escape(flags))
       case '*':
       case '+':
       case '?':
         throw new SyntaxError(`nothing to repeat with ${char}`)
+      case '{':
+        if (/^\d+(?:,\d*)?\}/.test(this.#pattern.slice(this.#at, this.#at + 32))) throw new SyntaxError('nothing to repeat with {')
+        return once(literal(char))
       default:
         return once(literal(char))
     }
@@ -160,6 +178,8 @@ class Translator {
   }
 
   #repeated(piece: Piece): Piece {
+    // What stands behind the last character between \Q and \E repeats that one.
+    if (this.#isVerbatim && !this.#skipsQuote()) return piece
     const found = /^(?:[*+?]|\{(\d+)(?:(,)(\d*))?\})\??/.exec(this.#pattern.slice(this.#at, this.#at + 32))
     if (found === null) return piece
     const [operator, min, comma, max] = found
@@ -173,20 +193,19 @@ class Translator {
     return { text: text + operator, isEndless }
   }
 
-  #escape(): string {
+  #escape({ i: isFolded }: Flags): string {
     const char = this.#next('a character after \\')
-    if (Object.hasOwn(PERL, char)) return `[${PERL[char]}]`
-    if (Object.hasOwn(NOT_PERL, char)) return `[${NOT_PERL[char]}]`
+    const members = Object.hasOwn(PERL, char) ? PERL[char] : Object.hasOwn(NOT_PERL, char) ? NOT_PERL[char] : undefined
+    // These are not meant in the other case as well, where \W would have s: it has the long one.
+    if (members !== undefined) return isFolded ? `(?-i:[${members}])` : `[${members}]`
     switch (char) {
       case 'A':
-        return '(?<![^])'
+        return '^'
       case 'z':
-        return '(?![^])'
+        return '$'
       case 'b':
       case 'B':
         return `\\${char}`
-      case 'Q':
-        return this.#verbatim()
       default:
         return this.#character(char)
     }
@@ -222,14 +241,6 @@ class Translator {
     const isNegated = (kind === 'P') !== (found[1] === '^')
     const name = found[2] ?? found[4] ?? ''
     return `\\${isNegated ? 'P' : 'p'}{${GENERAL_CATEGORY.test(name) ? name : `Script=${name}`}}`
-  }
-
-  /** What stands between `\Q` and `\E`. */
-  #verbatim(): string {
-    const end = this.#pattern.indexOf('\\E', this.#at)
-    const text = this.#pattern.slice(this.#at, end < 0 ? undefined : end)
-    this.#at = end < 0 ? this.#pattern.length : end + 2
-    return `(?:${Array.from(text, literal).join('')})`
   }
 
   #class(): string {
