@@ -110,13 +110,13 @@ export class AttributeSet {
     if (bytes === undefined) {
       const [keys, values] = [this.keys, this.values]
       for (let i = 0; i < keys.length; i++) writeKeyValue(writer, field, keys[i] as string, values[i] as AttributeValue)
-    } else if (bytes[this.#start] === ((field << 3) | 2) || this.#start === this.#end) writer.range(bytes, this.#start, this.#end)
-    else {
-      for (let p = this.#start; p < this.#end; ) {
-        const next = entryEnd(bytes, p)
-        writer.bytesRange(field, bytes, payloadStart(bytes, p + 1), next)
-        p = next
-      }
+    } else {
+      const start = writer.length
+      writer.range(bytes, this.#start, this.#end)
+      const tag = (field << 3) | 2
+      if (bytes[this.#start] === tag) return
+      const { memory, length } = writer
+      for (let p = start; p < length; p = entryEnd(memory, p)) memory[p] = tag
     }
   }
 

@@ -6,6 +6,9 @@ const FIXED64 = 1
 const LENGTH_DELIMITED = 2
 const FIXED32 = 5
 
+/** The loop is faster up to here; below 128, the length is one byte. */
+const SHORT_TEXT_MAX = 64
+
 /**
  * Writes protobuf messages by hand, field by field, into one growing buffer.
  *
@@ -19,7 +22,7 @@ export class ProtobufWriter {
   #bytes: Uint8Array<ArrayBuffer>
   #view: DataView
   #at = 0
-  /** Where the reserved length of each open message stands, and behind it how many bytes are reserved. */
+  /** Where the reserved length of each open message stands, times 8, and how many bytes are reserved for it. */
   readonly #open: number[] = []
 
   /** `bytesExpected` is only a first guess; the buffer doubles when it is full. */
@@ -111,10 +114,11 @@ export class ProtobufWriter {
 
   /** A field of type string, in UTF-8; a lone surrogate becomes U+FFFD. */
   string(field: number, value: string): this {
-    this.open(field)
+    if (value.length <= SHORT_TEXT_MAX && this.#ascii(field, value)) return this
+    this.open(field, value.length)
     // One UTF-16 unit takes at most three bytes.
     this.#reserve(value.length * 3)
-    if (!this.#ascii(value)) this.#at += encoder.encodeInto(value, this.#bytes.subarray(this.#at)).written
+    this.#at += encoder.encodeInto(value, this.#bytes.subarray(this.#at)).written
     return this.close()
   }
 
@@ -124,7 +128,8 @@ export class ProtobufWriter {
     this.#tag(field, LENGTH_DELIMITED)
     this.#reserve(5 + length)
     this.#varint(length)
-    for (let i = 0; i < length; i++) this.#bytes[this.#at++] = (hexDigit(digits.charCodeAt(i * 2)) << 4) | hexDigit(digits.charCodeAt(i * 2 + 1))
+    for (let i = 0; i < length; i++)
+      this.#bytes[this.#at++] = ((HEX_DIGITS[digits.charCodeAt(i * 2)] as number) << 4) | (HEX_DIGITS[digits.charCodeAt(i * 2 + 1)] as number)
     return this
   }
 
@@ -240,16 +245,17 @@ export class ProtobufWriter {
     this.#tag(field, LENGTH_DELIMITED)
     const reserved = bytesExpected < 0x80 ? 1 : varintSize(bytesExpected)
     this.#reserve(reserved)
-    this.#open.push(this.#at, reserved)
+    this.#open.push(this.#at * 8 + reserved)
     this.#at += reserved
     return this
   }
 
   /** Ends the message that was opened last. */
   close(): this {
-    const reserved = this.#open.pop()
-    const lengthAt = this.#open.pop()
-    if (reserved === undefined || lengthAt === undefined) throw new Error('BUG: a protobuf message was closed that was never opened')
+    const opened = this.#open.pop()
+    if (opened === undefined) throw new Error('BUG: a protobuf message was closed that was never opened')
+    const reserved = opened % 8
+    const lengthAt = (opened - reserved) / 8
     const start = lengthAt + reserved
     const length = this.#at - start
     if (length < 0x80 && reserved === 1) {
@@ -271,7 +277,7 @@ export class ProtobufWriter {
 
   /** The bytes so far as a view that is valid until the next call; every message must be closed. */
   view(): Uint8Array<ArrayBuffer> {
-    if (this.#open.length > 0) throw new Error(`BUG: ${this.#open.length / 2} protobuf messages are still open`)
+    if (this.#open.length > 0) throw new Error(`BUG: ${this.#open.length} protobuf messages are still open`)
     return this.#bytes.subarray(0, this.#at)
   }
 
@@ -284,7 +290,8 @@ export class ProtobufWriter {
 
   #tag(field: number, wireType: number): void {
     this.#reserve(5)
-    this.#varint(field * 8 + wireType)
+    if (field < 16) this.#bytes[this.#at++] = (field << 3) | wireType
+    else this.#varint(field * 8 + wireType)
   }
 
   /** Writes a varint for which room has been reserved. */
@@ -323,13 +330,19 @@ export class ProtobufWriter {
   }
 
   /** Most strings are short ASCII, which a loop writes faster than the encoder; false when it was not (nothing written). */
-  #ascii(text: string): boolean {
-    if (text.length > 64) return false
+  #ascii(field: number, text: string): boolean {
+    const start = this.#at
+    this.#tag(field, LENGTH_DELIMITED)
+    this.#reserve(1 + text.length)
     const bytes = this.#bytes
     let at = this.#at
+    bytes[at++] = text.length
     for (let i = 0; i < text.length; i++) {
       const unit = text.charCodeAt(i)
-      if (unit > 0x7f) return false
+      if (unit > 0x7f) {
+        this.#at = start
+        return false
+      }
       bytes[at++] = unit
     }
     this.#at = at
@@ -351,11 +364,8 @@ export function wholeCount(value: number): number {
   return value > 0 ? Math.min(Math.round(value), Number.MAX_SAFE_INTEGER) : 0
 }
 
-function hexDigit(unit: number): number {
-  if (unit >= 48 && unit <= 57) return unit - 48
-  const letter = unit | 32
-  return letter >= 97 && letter <= 102 ? letter - 87 : 0
-}
+/** The value of each hex digit, by its code. */
+const HEX_DIGITS = Uint8Array.from({ length: 256 }, (_, code) => Number.parseInt(`0${String.fromCharCode(code)}`, 16) || 0)
 
 /** Bytes that a value from 0 to 2^53 - 1 takes as a varint. */
 export function varintSize(value: number): number {
