@@ -333,9 +333,9 @@ function readFields(bytes: Uint8Array, start: number, end: number): Fields {
 
 function writeFields(writer: ProtobufWriter, fields: Fields): void {
   if (fields.timeNs !== 0n) writer.fixed64(LogField.time, fields.timeNs)
-  if (fields.severityNumber !== 0) writer.varint(LogField.severityNumber, fields.severityNumber)
+  if (fields.severityNumber !== 0) writer.varint(LogField.severityNumber, fields.severityNumber | 0)
   if (fields.severityText !== '') writer.string(LogField.severityText, fields.severityText)
-  if (fields.droppedAttributesCount !== 0) writer.varint(LogField.droppedAttributesCount, fields.droppedAttributesCount)
+  if (fields.droppedAttributesCount !== 0) writer.varint(LogField.droppedAttributesCount, fields.droppedAttributesCount >>> 0)
   if (fields.flags !== 0) writer.fixed32(LogField.flags, fields.flags)
   if (fields.traceId !== '') writer.hex(LogField.traceId, fields.traceId)
   if (fields.spanId !== '') writer.hex(LogField.spanId, fields.spanId)

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import protobuf from 'protobufjs'
 import { describe, expect, test } from 'vitest'
-import { ProtobufWriter, varintSize } from './writer.ts'
+import { ProtobufWriter, varintSize, wholeCount } from './writer.ts'
 
 const { Everything } = protobuf.parse(`
   syntax = "proto3";
@@ -118,6 +118,63 @@ describe('ProtobufWriter', () => {
     expect(reader.uint32()).toBe(10)
     expect(reader.bytes().length).toBe(size)
     expect([reader.uint32(), reader.uint32(), reader.pos]).toEqual([16, 5, bytes.length])
+  })
+
+  test.for([
+    { name: 'too small', guess: 0, size: 300 },
+    { name: 'too large', guess: 70_000, size: 3 },
+    { name: 'right', guess: 300, size: 290 },
+  ])('writes the shortest length when the guess of a size is $name', ({ guess, size }) => {
+    const inner = new Uint8Array(size).fill(7)
+    const expected = new ProtobufWriter().varint(3, 1).bytes(1, inner).varint(2, 5).finish()
+    expect(new ProtobufWriter(16).varint(3, 1).open(1, guess).raw(inner).close().varint(2, 5).finish()).toEqual(expected)
+  })
+
+  test.for([{ size: 0 }, { size: 5 }, { size: 31 }, { size: 32 }, { size: 5000 }])('copies $size bytes out of others', ({ size }) => {
+    const source = Uint8Array.from({ length: size + 20 }, (_, i) => i)
+    const part = source.slice(10, 10 + size)
+    expect(new ProtobufWriter(16).range(source, 10, 10 + size).finish()).toEqual(part)
+    expect(new ProtobufWriter(16).bytesRange(7, source, 10, 10 + size).finish()).toEqual(new ProtobufWriter().bytes(7, part).finish())
+  })
+
+  test('writes ids from hex digits of either case', () => {
+    expect([...new ProtobufWriter().hex(1, '00aFfF').finish()]).toEqual([0x0a, 3, 0x00, 0xaf, 0xff])
+    expect([...new ProtobufWriter().hex(1, 'zz').finish()]).toEqual([0x0a, 1, 0])
+  })
+
+  test('writes numbers that are packed, signed or in halves as protobufjs does', () => {
+    const { Numbers } = protobuf.parse(`
+      syntax = "proto3";
+      message Numbers { repeated fixed64 a = 1; repeated uint64 b = 2; sint32 c = 3; fixed64 d = 4; repeated fixed64 e = 5; repeated uint64 f = 6; }`)
+      .root as unknown as {
+      Numbers: protobuf.Type
+    }
+    const uint64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
+    const count = fc.oneof(fc.maxSafeNat(), fc.double({ min: 0, max: 1e9, noNaN: true }))
+    fc.assert(
+      fc.property(fc.array(uint64, { minLength: 1 }), fc.integer(), fc.maxSafeNat(), fc.array(count, { minLength: 1 }), (longs, signed, large, counts) => {
+        const values = Float64Array.from([7, ...counts, 7])
+        const bytes = new ProtobufWriter().packedFixed64Bigint(1, longs).packedVarint(2, longs).sint32(3, signed).fixed64Number(4, large)
+        bytes.packedCounts(5, values, 1, counts.length + 1).packedVarintCounts(6, values, 1, counts.length + 1)
+        const [a, e] = [longs.map(String), counts.map((value) => String(Math.round(value)))]
+        expect(Numbers.toObject(Numbers.decode(bytes.finish()), { longs: String, defaults: true })).toEqual({ a, b: a, c: signed, d: String(large), e, f: e })
+      }),
+    )
+  })
+
+  test('counts nothing where there is no count', () => {
+    expect([-3, Number.NaN, 0.4, 0.5, 1e300].map(wholeCount)).toEqual([0, 0, 0, 1, Number.MAX_SAFE_INTEGER])
+  })
+
+  test('leaves what it wrote where it was when it goes on to larger memory', () => {
+    const writer = new ProtobufWriter(16).string(1, 'first')
+    const { memory } = writer
+    writer.string(2, 'x'.repeat(100))
+    expect([Buffer.from(memory.subarray(2, 7)).toString(), writer.memory === memory, Buffer.from(writer.memory.subarray(2, 7)).toString()]).toEqual([
+      'first',
+      false,
+      'first',
+    ])
   })
 
   test('keeps its memory and forgets its content at a reset', () => {

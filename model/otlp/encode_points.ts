@@ -76,7 +76,7 @@ function openData(writer: ProtobufWriter, field: number, { points }: Metric): vo
 function writeTimes(writer: ProtobufWriter, point: DataPoint, flagsField: number): void {
   if (point.startTimeNs !== 0n) writer.fixed64(NumberField.start, point.startTimeNs)
   if (point.timeNs !== 0n) writer.fixed64(NumberField.time, point.timeNs)
-  if (point.flags !== 0) writer.varint(flagsField, point.flags)
+  if (point.flags !== 0) writer.varint(flagsField, point.flags >>> 0)
 }
 
 function writeNumberPoint(writer: ProtobufWriter, point: NumberPoint): void {

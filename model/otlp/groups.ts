@@ -139,7 +139,7 @@ function writeResource(writer: ProtobufWriter, { attributes, droppedAttributesCo
   if (attributes.size === 0 && droppedAttributesCount === 0 && entityRefs.length === 0) return
   writer.open(ResourcePart.resource, 128)
   attributes.writeTo(writer, ResourceField.attributes)
-  if (droppedAttributesCount !== 0) writer.varint(ResourceField.droppedAttributesCount, droppedAttributesCount)
+  if (droppedAttributesCount !== 0) writer.varint(ResourceField.droppedAttributesCount, droppedAttributesCount >>> 0)
   for (const entity of entityRefs) {
     writer.open(ResourceField.entityRefs)
     if (entity.schemaUrl !== '') writer.string(EntityRefField.schemaUrl, entity.schemaUrl)
@@ -157,6 +157,6 @@ function writeScope(writer: ProtobufWriter, { name, version, attributes, dropped
   if (name !== '') writer.string(ScopeField.name, name)
   if (version !== '') writer.string(ScopeField.version, version)
   attributes?.writeTo(writer, ScopeField.attributes)
-  if (droppedAttributesCount !== 0) writer.varint(ScopeField.droppedAttributesCount, droppedAttributesCount)
+  if (droppedAttributesCount !== 0) writer.varint(ScopeField.droppedAttributesCount, droppedAttributesCount >>> 0)
   writer.close()
 }

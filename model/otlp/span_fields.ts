@@ -228,9 +228,9 @@ export function writeSpanFields(writer: ProtobufWriter, fields: SpanFields): voi
   if (fields.kind !== 'unspecified') writer.varint(SpanField.kind, SPAN_KINDS.indexOf(fields.kind))
   if (fields.startTimeNs !== 0n) writer.fixed64(SpanField.start, fields.startTimeNs)
   if (fields.endTimeNs !== 0n) writer.fixed64(SpanField.end, fields.endTimeNs)
-  if (fields.droppedAttributesCount !== 0) writer.varint(SpanField.droppedAttributesCount, fields.droppedAttributesCount)
-  if (fields.droppedEventsCount !== 0) writer.varint(SpanField.droppedEventsCount, fields.droppedEventsCount)
-  if (fields.droppedLinksCount !== 0) writer.varint(SpanField.droppedLinksCount, fields.droppedLinksCount)
+  if (fields.droppedAttributesCount !== 0) writer.varint(SpanField.droppedAttributesCount, fields.droppedAttributesCount >>> 0)
+  if (fields.droppedEventsCount !== 0) writer.varint(SpanField.droppedEventsCount, fields.droppedEventsCount >>> 0)
+  if (fields.droppedLinksCount !== 0) writer.varint(SpanField.droppedLinksCount, fields.droppedLinksCount >>> 0)
   if (fields.status !== 'unset' || fields.statusMessage !== '') {
     writer.open(SpanField.status)
     if (fields.statusMessage !== '') writer.string(StatusField.message, fields.statusMessage)
@@ -246,7 +246,7 @@ export function writeEvent(writer: ProtobufWriter, event: SpanEvent): void {
   if (event.timeNs !== 0n) writer.fixed64(EventField.time, event.timeNs)
   if (event.name !== '') writer.string(EventField.name, event.name)
   event.attributes.writeTo(writer, EventField.attributes)
-  if (event.droppedAttributesCount !== 0) writer.varint(EventField.droppedAttributesCount, event.droppedAttributesCount)
+  if (event.droppedAttributesCount !== 0) writer.varint(EventField.droppedAttributesCount, event.droppedAttributesCount >>> 0)
   writer.close()
 }
 
@@ -257,7 +257,7 @@ export function writeLink(writer: ProtobufWriter, link: SpanLink): void {
   if (link.spanId !== '') writer.hex(LinkField.spanId, link.spanId)
   if (link.traceState !== '') writer.string(LinkField.traceState, link.traceState)
   link.attributes.writeTo(writer, LinkField.attributes)
-  if (link.droppedAttributesCount !== 0) writer.varint(LinkField.droppedAttributesCount, link.droppedAttributesCount)
+  if (link.droppedAttributesCount !== 0) writer.varint(LinkField.droppedAttributesCount, link.droppedAttributesCount >>> 0)
   if (link.flags !== 0) writer.fixed32(LinkField.flags, link.flags)
   writer.close()
 }
