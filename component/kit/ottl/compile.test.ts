@@ -272,12 +272,34 @@ function interpretMath(operator: string, left: Simple, right: Simple): Simple {
   return { type: 'double', value: results[operator] ?? 0 }
 }
 
+/** What a condition gives without any data; undefined when that depends on it. */
+function known(node: ConditionNode): boolean | undefined {
+  const isLiteral = (value: ValueNode): boolean =>
+    ['int', 'float', 'string', 'bool', 'nil'].includes(value.kind) || (value.kind === 'negative' && isLiteral(value.operand))
+  switch (node.kind) {
+    case 'and':
+    case 'or': {
+      const outcomes = node.operands.map(known)
+      if (outcomes.includes(node.kind === 'or')) return node.kind === 'or'
+      return outcomes.includes(undefined) ? undefined : node.kind === 'and'
+    }
+    case 'not': {
+      const operand = known(node.operand)
+      return operand === undefined ? undefined : !operand
+    }
+    case 'compare':
+      return isLiteral(node.left) && isLiteral(node.right) ? interpret(node, itemWith()) : undefined
+    default:
+      return interpret(node, itemWith())
+  }
+}
+
 function interpret(node: ConditionNode, item: Item): boolean {
   switch (node.kind) {
     case 'and':
-      return node.operands.every((operand) => interpret(operand, item))
+      return node.operands.every((operand) => known(operand) !== false) && node.operands.every((operand) => interpret(operand, item))
     case 'or':
-      return node.operands.some((operand) => interpret(operand, item))
+      return node.operands.some((operand) => known(operand) === true) || node.operands.some((operand) => interpret(operand, item))
     case 'not':
       return !interpret(node.operand, item)
     case 'compare': {

@@ -85,31 +85,40 @@ class Compiler implements ArgumentCompiler {
   }
 
   test(node: ConditionNode): (item: Item) => boolean {
+    const test = this.#test(node)
+    return typeof test === 'boolean' ? () => test : test
+  }
+
+  /** A test, or its outcome where that is known: of the operands beside one that decides, none is looked at, as in the Collector. */
+  #test(node: ConditionNode): ((item: Item) => boolean) | boolean {
     switch (node.kind) {
-      case 'or': {
-        const tests = node.operands.map((operand) => this.test(operand))
-        return (item) => tests.some((test) => test(item))
-      }
+      case 'or':
       case 'and': {
-        const tests = node.operands.map((operand) => this.test(operand))
-        return (item) => tests.every((test) => test(item))
+        const decides = node.kind === 'or'
+        const tests = node.operands.map((operand) => this.#test(operand))
+        if (tests.includes(decides)) return decides
+        const open = tests.filter((test) => typeof test !== 'boolean')
+        if (open.length === 0) return !decides
+        return decides ? (item) => open.some((test) => test(item)) : (item) => open.every((test) => test(item))
       }
       case 'not': {
-        const test = this.test(node.operand)
-        return (item) => !test(item)
+        const test = this.#test(node.operand)
+        return typeof test === 'boolean' ? !test : (item) => !test(item)
       }
       case 'compare':
         return this.#comparison(node.operator, node.left, node.right)
       default: {
+        if (node.value.kind === 'bool') return node.value.value
         const value = this.value(node.value)
         return (item) => expectBool(value(item))
       }
     }
   }
 
-  #comparison(operator: CompareOperator, left: ValueNode, right: ValueNode): (item: Item) => boolean {
+  #comparison(operator: CompareOperator, left: ValueNode, right: ValueNode): ((item: Item) => boolean) | boolean {
     const leftValue = this.value(left)
-    const constant = this.constant(right)
+    const [leftConstant, constant] = [this.constant(left), this.constant(right)]
+    if (leftConstant !== undefined && constant !== undefined) return compareValues(leftConstant, constant, operator)
     if (constant !== undefined) return (item) => compareValues(leftValue(item), constant, operator)
     const rightValue = this.value(right)
     return (item) => compareValues(leftValue(item), rightValue(item), operator)

@@ -99,6 +99,8 @@ describe('a converter', () => {
     { call: 'TrimPrefix("abc", "a")', gives: 'bc' },
     { call: 'TrimSuffix("abc", "bc")', gives: 'a' },
     { call: 'Index("äbc", "c")', gives: 3n },
+    { call: 'Index(["a", 2.0], 2)', gives: 1n },
+    { call: 'Index(["a"], "b")', gives: -1n },
     { call: 'Int("42")', gives: 42n },
     { call: 'Int(-2.9)', gives: -2n },
     { call: 'Int(true)', gives: 1n },

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { EvaluationError } from '../errors.ts'
-import { expectText } from '../expect.ts'
+import { expectList, expectText } from '../expect.ts'
 import { sliceBytes, utf8Length } from '../utf8.ts'
-import { isList, textOf, typeName } from '../values.ts'
+import { compareValues, isList, textOf, typeName } from '../values.ts'
 import type { Arguments } from './arguments.ts'
 import { type Converter, converter, type Evaluate } from './function.ts'
 
@@ -89,13 +89,18 @@ function trim(text: string, set: string): string {
   return characters.slice(start, end).join('')
 }
 
+/** Where a part of a text begins, in bytes, or which item of a list equals a value; -1 for none. */
 function createIndex(args: Arguments): Evaluate {
-  const text = args.text('target')
-  const part = args.text('value')
+  const target = args.value('target')
+  const value = args.value('value')
   return (item) => {
-    const whole = text(item)
-    const at = whole.indexOf(part(item))
-    return BigInt(at < 0 ? -1 : utf8Length(whole.slice(0, at)))
+    const whole = target(item)
+    const wanted = value(item)
+    if (typeof whole === 'string') {
+      const at = whole.indexOf(expectText(wanted))
+      return BigInt(at < 0 ? -1 : utf8Length(whole.slice(0, at)))
+    }
+    return BigInt(expectList(whole).findIndex((member) => compareValues(member, wanted, '==')))
   }
 }
 
