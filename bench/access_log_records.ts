@@ -1,5 +1,6 @@
 /**
- * Log records from access logs in one thread, stage by stage: `node bench/access_log_records.ts [rounds]`.
+ * Log records from access logs in one thread, stage by stage: `node bench/access_log_records.ts [rounds] [stage]`; with a
+ * stage (a part of its name) only those.
  *
  * Prints CPU time per entry of decoding, of the `mesh` analysis, of writing the records as OTLP, and of reading them again as
  * the main thread does; and how large a record is and how many attributes it has.
@@ -22,6 +23,7 @@ import { fakeSettings } from '../test/fakes/settings.ts'
 import { ENTRIES_PER_MESSAGE, entryMessages, identifierMessage } from './load_messages.ts'
 
 const rounds = Number(process.argv[2] ?? 15)
+const only = process.argv[3] ?? ''
 const messages = entryMessages({ messages: 600, tuples: 3460 })
 const entries = messages.length * ENTRIES_PER_MESSAGE
 
@@ -69,7 +71,7 @@ function measure(bytes: Uint8Array): void {
   }
 }
 const sample = records({}, measure)
-const stages = {
+const stages = Object.entries({
   decode: { consume: () => {} },
   'decode, records': records({}),
   'decode, mesh': meshBefore({ consume: () => {} }),
@@ -78,7 +80,7 @@ const stages = {
   'decode, mesh, records, read, written': meshBefore(records({}, (bytes) => void encodeLogs(decodeLogs(bytes)))),
   'decode, mesh, errors only': meshBefore(records({ include: 'errors' })),
   'decode, mesh, body: json': meshBefore(records({ body: 'json' })),
-}
+}).filter(([name]) => name.includes(only))
 
 function nsPerEntry(consumer: { consume(logs: AccessLogs): unknown }): number {
   const from = process.threadCpuUsage()
@@ -100,9 +102,9 @@ function nsPerEntry(consumer: { consume(logs: AccessLogs): unknown }): number {
 
 nsPerEntry(meshBefore(sample))
 sample.shutdown()
-const results = new Map<string, number[]>(Object.keys(stages).map((name) => [name, []]))
-for (const consumer of Object.values(stages)) for (let i = 0; i < 3; i++) nsPerEntry(consumer)
-for (let round = 0; round < rounds; round++) for (const [name, consumer] of Object.entries(stages)) results.get(name)?.push(nsPerEntry(consumer))
+const results = new Map<string, number[]>(stages.map(([name]) => [name, []]))
+for (const [, consumer] of stages) for (let i = 0; i < 3; i++) nsPerEntry(consumer)
+for (let round = 0; round < rounds; round++) for (const [name, consumer] of stages) results.get(name)?.push(nsPerEntry(consumer))
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] as number
 console.log(

@@ -19,7 +19,7 @@ let keysUsed = 0
 const knownKeys = new Map<string, AttributeKey>()
 /** Names that a sender decides about (headers, tags) end here; the one key that they then share says so. */
 const KEYS_MAX = 1 << 14
-const KEY_ARENA_MAX = 1 << 20
+const KEY_ARENA_MAX = (1 << 20) - (1 << 12)
 const KEY_BYTES_MAX = 1 << 10
 const KEY_LENGTH_BITS = 11
 const KEY_LENGTH_MASK = (1 << KEY_LENGTH_BITS) - 1
@@ -33,23 +33,44 @@ export function attributeKey(name: string): AttributeKey {
   if (known !== undefined) return known
   if (knownKeys.size >= KEYS_MAX || keysUsed > KEY_ARENA_MAX) return attributeKey('envoy.other')
   const text = encoder.encode(name).subarray(0, KEY_BYTES_MAX)
-  // Words are copied, so the last one may reach beyond the key.
-  if (keysUsed + text.length + 8 > keyView.byteLength) {
-    const grown = new Uint8Array(Math.max(keyView.byteLength * 2, keysUsed + text.length + 8))
+  const bytes = new Uint8Array(text.length + 8)
+  bytes[0] = 0x0a
+  const at = putVarint(bytes, 1, text.length)
+  bytes.set(text, at)
+  bytes[at + text.length] = 0x12
+  const key = stored(bytes.subarray(0, at + text.length + 1))
+  knownKeys.set(name, key)
+  return key
+}
+
+/** A whole encoded attribute, or several, that is written again and again; valid for the life of the thread. */
+export type AttributeBlob = number
+
+const knownBlobs = new Map<string, AttributeBlob>()
+
+/** Remembers encoded attributes of 2 KiB at most. For what few values exist of: 0 when there is no room for more. */
+export function attributeBlob(encoded: Uint8Array): AttributeBlob {
+  const content = Buffer.from(encoded).toString('latin1')
+  const known = knownBlobs.get(content)
+  if (known !== undefined) return known
+  if (keysUsed > KEY_ARENA_MAX || encoded.length > KEY_LENGTH_MASK || encoded.length === 0) return 0
+  const blob = stored(encoded)
+  knownBlobs.set(content, blob)
+  return blob
+}
+
+/** Puts bytes behind the keys and returns where they are. */
+function stored(content: Uint8Array): number {
+  // Words are copied, so the last one may reach beyond the content.
+  if (keysUsed + content.length + 8 > keyView.byteLength) {
+    const grown = new Uint8Array(Math.max(keyView.byteLength * 2, keysUsed + content.length + 8))
     grown.set(new Uint8Array(keyView.buffer))
     keyView = new DataView(grown.buffer)
   }
-  const bytes = new Uint8Array(keyView.buffer)
   const start = keysUsed
-  bytes[start] = 0x0a
-  let at = putVarint(bytes, start + 1, text.length)
-  bytes.set(text, at)
-  at += text.length
-  bytes[at++] = 0x12
-  keysUsed = at
-  const key = start * (1 << KEY_LENGTH_BITS) + (at - start)
-  knownKeys.set(name, key)
-  return key
+  new Uint8Array(keyView.buffer).set(content, start)
+  keysUsed += content.length
+  return start * (1 << KEY_LENGTH_BITS) + content.length
 }
 
 /**
@@ -173,6 +194,16 @@ export class AttributeBuffer {
     this.at = putVarint(this.bytes, valueAt + 1, value)
   }
 
+  /** An attribute with an integer whose varint is `from[start, end)`. */
+  varint(key: AttributeKey, from: Uint8Array, start: number, end: number): void {
+    const length = end - start
+    let at = this.#begin(key, length, 1 + length)
+    const { bytes } = this
+    bytes[at++] = 0x18
+    for (let p = start; p < end; p++) bytes[at++] = from[p] as number
+    this.at = at
+  }
+
   /** An attribute with a double. */
   double(key: AttributeKey, value: number): void {
     const valueAt = this.#begin(key, 0, 9)
@@ -187,6 +218,14 @@ export class AttributeBuffer {
     this.bytes[valueAt] = 0x10
     this.bytes[valueAt + 1] = value ? 1 : 0
     this.at = valueAt + 2
+  }
+
+  /** Copies attributes that were given to `attributeBlob` with this buffer's tag. */
+  blob(blob: AttributeBlob): void {
+    const length = blob & KEY_LENGTH_MASK
+    this.reserve(length + 8)
+    copyKey(this.view, this.at, blob >>> KEY_LENGTH_BITS, length)
+    this.at += length
   }
 
   /** Copies what is encoded already: whole attributes with this buffer's tag, or any other fields. */
@@ -212,12 +251,20 @@ export class AttributeBuffer {
   #begin(key: AttributeKey, contentBytes: number, value: number): number {
     const keyLength = key & KEY_LENGTH_MASK
     this.reserve(contentBytes + keyLength + FRAME)
-    const { at } = this
+    const { at, bytes } = this
     this.#start = at
-    this.bytes[at] = this.tag
-    const keyAt = putVarint(this.bytes, at + 1, keyLength + sizeOf(value) + value)
+    bytes[at] = this.tag
+    const size = keyLength + sizeOf(value) + value
+    if (size < 128) {
+      // The length of the value is shorter still.
+      bytes[at + 1] = size
+      copyKey(this.view, at + 2, key >>> KEY_LENGTH_BITS, keyLength)
+      bytes[at + 2 + keyLength] = value
+      return at + 3 + keyLength
+    }
+    const keyAt = putVarint(bytes, at + 1, size)
     copyKey(this.view, keyAt, key >>> KEY_LENGTH_BITS, keyLength)
-    return putVarint(this.bytes, keyAt + keyLength, value)
+    return putVarint(bytes, keyAt + keyLength, value)
   }
 
   #wrapped(key: AttributeKey, valueTag: number, content: AttributeBuffer): void {

@@ -1,4 +1,4 @@
-import { AttributeBuffer, type AttributeKey, attributeKey } from './attribute_buffer.ts'
+import { type AttributeBlob, AttributeBuffer, type AttributeKey, attributeBlob, attributeKey } from './attribute_buffer.ts'
 import type { FieldUse, MessageUse } from './fields.ts'
 
 /** How a field is handled, as small integers for a switch. */
@@ -79,8 +79,8 @@ export interface CompiledUse {
   /** Names of maps begin with this. */
   readonly prefix: readonly string[]
   readonly nested: readonly (CompiledUse | undefined)[]
-  /** Whole attributes of enums by value. */
-  readonly encoded: readonly (readonly Uint8Array[])[]
+  /** Whole attributes of enums by value; 0 for values that are none. */
+  readonly encoded: readonly (readonly AttributeBlob[])[]
 }
 
 /** `tag` is what every attribute begins with (`AttributeTag`); fields with `isDetail` count only with `hasDetail`. */
@@ -98,7 +98,7 @@ export function compileUse(use: MessageUse, tag: number, hasDetail: boolean): Co
     prefix: fields.map((field) => (field !== undefined && 'attribute' in field ? field.attribute : '')),
     nested: fields.map((field) => (field?.as === 'message' ? compileUse(field.of, tag, hasDetail) : undefined)),
     encoded: fields.map((field) =>
-      field?.as === 'names' ? field.names.map((name) => (name === '' ? new Uint8Array(0) : encodedText(tag, field.attribute, name))) : [],
+      field?.as === 'names' ? field.names.map((name) => (name === '' ? 0 : attributeBlob(encodedText(tag, field.attribute, name)))) : [],
     ),
   }
 }

@@ -26,28 +26,30 @@ export function isClientSide(edge: Edge): boolean {
   return edge.reporter === 'source' || (edge.reporter === 'unknown' && edge.direction === 'outbound')
 }
 
-interface Known {
+/** What is kept of an edge; `heads` and `log` are its user's, for what that makes of the attributes. */
+export interface KnownEdge {
   /** Encoded attributes. */
   readonly attributes: Uint8Array
   readonly isClient: boolean
+  heads: (Uint8Array | undefined)[]
+  log: string
 }
-
-const NOTHING: Known = { attributes: new Uint8Array(0), isClient: false }
 
 /** The attributes of edges, encoded once for each edge of the table's present epoch. */
 export class EdgeAttributes {
   readonly #tag: number
   #edges: EdgeTable | undefined
   #epoch = -1
-  #known: Known[] = []
+  #known: KnownEdge[] = []
+  readonly #nothing: KnownEdge = { attributes: new Uint8Array(0), isClient: false, heads: [], log: '' }
 
   /** `tag` is what every attribute begins with (`AttributeTag`). */
   constructor(tag: number) {
     this.#tag = tag
   }
 
-  of(edges: EdgeTable | undefined, index: number): Known {
-    if (edges === undefined || index === 0) return NOTHING
+  of(edges: EdgeTable | undefined, index: number): KnownEdge {
+    if (edges === undefined || index === 0) return this.#nothing
     if (edges !== this.#edges || edges.epoch !== this.#epoch) {
       this.#edges = edges
       this.#epoch = edges.epoch
@@ -56,7 +58,7 @@ export class EdgeAttributes {
     return (this.#known[index] ??= this.#encode(edges.get(index)))
   }
 
-  #encode(edge: Edge): Known {
+  #encode(edge: Edge): KnownEdge {
     const out = new AttributeBuffer(this.#tag, 1024)
     const isClient = isClientSide(edge)
     const { source, destination, service } = edge
@@ -74,7 +76,7 @@ export class EdgeAttributes {
     if (edge.mutualTls) out.bool(attributeKey('mesh.mutual_tls'), true)
     put('mesh.peer.address_class', isClient ? destination.addressClass : source.addressClass)
     // What a gateway reports is the request that it serves: its errors are a server's.
-    return { attributes: out.slice(), isClient: isClient && edge.role !== 'router' }
+    return { attributes: out.slice(), isClient: isClient && edge.role !== 'router', heads: [], log: '' }
   }
 }
 

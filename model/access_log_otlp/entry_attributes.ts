@@ -2,10 +2,10 @@ import { varintEnd, varintSigned, varintUnsigned } from '../../lib/protobuf/wire
 import { WireFields } from '../../lib/protobuf/wire_fields.ts'
 import { type AccessLogs, EntryKind, LogType } from '../access_logs.ts'
 import { responseFlagsText } from '../response_flags.ts'
-import { type AttributeBuffer, type AttributeKey, attributeKey } from './attribute_buffer.ts'
+import { type AttributeBlob, type AttributeBuffer, type AttributeKey, attributeBlob, attributeKey } from './attribute_buffer.ts'
 import { cipherName } from './ciphers.ts'
 import { type CompiledUse, compileUse, encodedText, How } from './compiled_use.ts'
-import { EdgeAttributes } from './edge_attributes.ts'
+import { EdgeAttributes, type KnownEdge } from './edge_attributes.ts'
 import { MapAttributes } from './entry_maps.ts'
 import { HTTP_USE, TCP_USE } from './fields.ts'
 import { errorType, GRPC_STATUS } from './outcome.ts'
@@ -14,11 +14,15 @@ import { QUERY_BYTES_MAX, REDACTED_QUERY_BYTES_MAX, Redaction, type RedactionOpt
 /** Different response flags, errors and the like that are kept encoded. */
 const TEXTS_MAX = 4096
 
+/** Kinds of entries by their transport. */
+const Head = { http: 0, quic: 1, tcp: 2, udp: 3 } as const
+
 const QUESTION = 0x3f
 const COLON = 0x3a
 const SLASH = 0x2f
 
 const RPC_METHOD = attributeKey('rpc.method')
+const RPC_STATUS = attributeKey('rpc.response.status_code')
 const GRPC_REQUEST_MESSAGES = attributeKey('envoy.grpc.request_messages')
 const GRPC_RESPONSE_MESSAGES = attributeKey('envoy.grpc.response_messages')
 
@@ -54,19 +58,18 @@ export class EntryAttributes {
   readonly #maps: MapAttributes
   readonly #redaction: Redaction
   readonly #tag: number
-  /** By `protocolVersion`. */
-  readonly #httpBase: readonly Uint8Array[]
-  readonly #tcpBase: Uint8Array
-  readonly #udpBase: Uint8Array
-  readonly #otherMethod: Uint8Array
-  readonly #tls: Uint8Array
-  readonly #grpc: Uint8Array
-  readonly #grpcStatus: readonly Uint8Array[]
+  /** By `Head`. */
+  readonly #bases: readonly Uint8Array[]
+  readonly #otherMethod: AttributeBlob
+  readonly #tls: AttributeBlob
+  readonly #grpc: AttributeBlob
+  readonly #grpcStatus: readonly AttributeBlob[]
   readonly #errors = new Map<string, Uint8Array>()
   readonly #flags = new Map<number, Uint8Array>()
   readonly #scratch = new Uint8Array(REDACTED_QUERY_BYTES_MAX)
   readonly #scratchView = new DataView(this.#scratch.buffer)
-  #logName: string | undefined
+  /** Not a name at first, so that the first log's is a change. */
+  #logName = '\u0000'
   #logNameAttribute = new Uint8Array(0) as Uint8Array
   #logs!: AccessLogs
   #out!: AttributeBuffer
@@ -80,15 +83,17 @@ export class EntryAttributes {
   constructor(tag: number, options: EntryAttributesOptions) {
     this.#tag = tag
     const text = (key: string, value: string): Uint8Array => encodedText(tag, key, value)
-    const http = (transport: string): Uint8Array => Buffer.concat([text('network.protocol.name', 'http'), text('network.transport', transport)])
-    const [overTcp, overQuic] = [http('tcp'), http('quic')]
-    this.#httpBase = [overTcp, overTcp, overTcp, overTcp, overQuic]
-    this.#tcpBase = text('network.transport', 'tcp')
-    this.#udpBase = text('network.transport', 'udp')
-    this.#otherMethod = text('http.request.method', '_OTHER')
-    this.#tls = text('tls.protocol.name', 'tls')
-    this.#grpc = text('rpc.system.name', 'grpc')
-    this.#grpcStatus = GRPC_STATUS.map((name) => text('rpc.response.status_code', name))
+    const http = text('network.protocol.name', 'http')
+    this.#bases = [
+      Buffer.concat([http, text('network.transport', 'tcp')]),
+      Buffer.concat([http, text('network.transport', 'quic')]),
+      text('network.transport', 'tcp'),
+      text('network.transport', 'udp'),
+    ]
+    this.#otherMethod = attributeBlob(text('http.request.method', '_OTHER'))
+    this.#tls = attributeBlob(text('tls.protocol.name', 'tls'))
+    this.#grpc = attributeBlob(text('rpc.system.name', 'grpc'))
+    this.#grpcStatus = GRPC_STATUS.map((name) => attributeBlob(text('rpc.response.status_code', name)))
     this.#http = compileUse(HTTP_USE, tag, options.hasDetail)
     this.#tcp = compileUse(TCP_USE, tag, options.hasDetail)
     this.#edges = new EdgeAttributes(tag)
@@ -127,25 +132,33 @@ export class EntryAttributes {
     this.#row = i
     this.#stamp++
     const isTcp = logs.kind[i] === EntryKind.tcp
-    out.raw(this.#logNameAttribute)
-    if (isTcp) out.raw(isUdp(logs.logType[i] as number) ? this.#udpBase : this.#tcpBase)
-    else this.#request(logs, i)
     const edge = this.#edges.of(logs.edges, logs.edge[i] as number)
-    out.raw(edge.attributes)
+    out.raw(this.#head(edge, isTcp, logs, i))
+    if (!isTcp) this.#request(logs, i)
     const error = errorType(logs, i, edge.isClient)
     if (error !== '') out.raw(this.#errorAttribute(error))
-    if (logs.tlsVersion[i] !== 0) out.raw(this.#tls)
+    if (logs.tlsVersion[i] !== 0) out.blob(this.#tls)
     this.#walk(isTcp ? this.#tcp : this.#http, logs.entryAt[i] as number, logs.entryEnd[i] as number)
+  }
+
+  /** What all entries of an edge, a transport and a log begin with, in one piece. */
+  #head(edge: KnownEdge, isTcp: boolean, logs: AccessLogs, i: number): Uint8Array {
+    const form = isTcp ? (isUdp(logs.logType[i] as number) ? Head.udp : Head.tcp) : logs.protocolVersion[i] === 4 ? Head.quic : Head.http
+    if (edge.log !== this.#logName) {
+      edge.log = this.#logName
+      edge.heads = []
+    }
+    return (edge.heads[form] ??= Buffer.concat([this.#logNameAttribute, this.#bases[form] as Uint8Array, edge.attributes]))
   }
 
   #request(logs: AccessLogs, i: number): void {
     const out = this.#out
-    out.raw(this.#httpBase[logs.protocolVersion[i] as number] ?? (this.#httpBase[0] as Uint8Array))
-    if (logs.method[i] === 0 && logs.pathLength[i] !== 0) out.raw(this.#otherMethod)
+    if (logs.method[i] === 0 && logs.pathLength[i] !== 0) out.blob(this.#otherMethod)
     const status = logs.grpcStatus[i] as number
     if (logs.isGrpc[i] === 0 && status < 0) return
-    out.raw(this.#grpc)
-    if (status >= 0) out.raw(this.#grpcStatus[status] ?? encodedText(this.#tag, 'rpc.response.status_code', String(status)))
+    out.blob(this.#grpc)
+    if (status >= 0 && status < this.#grpcStatus.length) out.blob(this.#grpcStatus[status] as AttributeBlob)
+    else if (status >= 0) out.string(RPC_STATUS, String(status))
     const at = logs.pathAt[i] as number
     const length = logs.pathLength[i] as number
     if (length > 1 && this.#bytes[at] === SLASH) {
@@ -165,9 +178,9 @@ export class EntryAttributes {
     while (p < end) {
       let tag = bytes[p++] as number
       if (tag >= 128) {
-        const next = varintEnd(bytes, p - 1, end)
+        const next = (bytes[p] as number) < 128 ? p + 1 : varintEnd(bytes, p - 1, end)
         if (next < 0) return
-        tag = varintUnsigned(bytes, p - 1)
+        tag = unsignedAt(bytes, p - 1)
         p = next
       }
       const wire = tag & 7
@@ -175,9 +188,9 @@ export class EntryAttributes {
       if (wire === 2) {
         let size = bytes[p++] as number
         if (size >= 128) {
-          const next = varintEnd(bytes, p - 1, end)
+          const next = (bytes[p] as number) < 128 ? p + 1 : varintEnd(bytes, p - 1, end)
           if (next < 0) return
-          size = varintUnsigned(bytes, p - 1)
+          size = unsignedAt(bytes, p - 1)
           p = next
         }
         at = p
@@ -215,16 +228,16 @@ export class EntryAttributes {
         if (at < end) out.texts(key, this.#view, at, end)
         break
       case How.number:
-        out.integer(key, varintUnsigned(this.#bytes, at))
+        out.varint(key, this.#bytes, at, end)
         break
       case How.seconds:
         out.double(key, this.#seconds(at, end))
         break
       case How.names: {
-        const value = varintUnsigned(this.#bytes, at)
+        const value = unsignedAt(this.#bytes, at)
         const encoded = use.encoded[field]?.[value]
         if (encoded === undefined) out.string(key, String(value))
-        else if (encoded.length > 0) out.raw(encoded)
+        else if (encoded > 0) out.blob(encoded)
         break
       }
       case How.address:
@@ -302,9 +315,10 @@ export class EntryAttributes {
     let nanos = 0
     for (let p = start; p < end; ) {
       const tag = bytes[p] as number
-      const next = varintEnd(bytes, p + 1, end)
+      const next = (bytes[p + 1] as number) < 128 ? p + 2 : varintEnd(bytes, p + 1, end)
       if (next < 0) break
-      if (tag === 8) seconds = varintSigned(bytes, p + 1)
+      if (tag === 16 && next - p <= 5) nanos = unsignedAt(bytes, p + 1)
+      else if (tag === 8) seconds = varintSigned(bytes, p + 1)
       else if (tag === 16) nanos = varintSigned(bytes, p + 1)
       p = next
     }
@@ -313,7 +327,7 @@ export class EntryAttributes {
 
   /** A `google.protobuf.UInt32Value`. */
   #wrapped(start: number, end: number): number {
-    return start + 1 < end && this.#bytes[start] === 8 && varintEnd(this.#bytes, start + 1, end) > 0 ? varintUnsigned(this.#bytes, start + 1) : 0
+    return start + 1 < end && this.#bytes[start] === 8 && varintEnd(this.#bytes, start + 1, end) > 0 ? unsignedAt(this.#bytes, start + 1) : 0
   }
 
   /** `core.Address`: `{1 socket_address {2 address, 3 port_value}, 2 pipe {1 path}, 3 envoy_internal_address {1 listener, 2 endpoint_id}}`. */
@@ -327,9 +341,9 @@ export class EntryAttributes {
     let port = 0
     for (let p = bodyEnd; p < end; ) {
       const tag = bytes[p] as number
-      const next = varintEnd(bytes, p + 1, end)
+      const next = (bytes[p + 1] as number) < 128 ? p + 2 : varintEnd(bytes, p + 1, end)
       if (next < 0) break
-      const value = varintUnsigned(bytes, p + 1)
+      const value = unsignedAt(bytes, p + 1)
       if ((tag & 7) === 2) {
         p = next + value
         if (p > end) break
@@ -419,6 +433,21 @@ export class EntryAttributes {
   #decoded(start: number, end: number): string {
     return Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, end - start).toString('utf8')
   }
+}
+
+/** A varint that is known to end; up to four bytes, nearly all, without a call. */
+function unsignedAt(bytes: Uint8Array, at: number): number {
+  let byte = bytes[at] as number
+  if (byte < 128) return byte
+  let value = byte & 127
+  byte = bytes[at + 1] as number
+  value |= (byte & 127) << 7
+  if (byte < 128) return value
+  byte = bytes[at + 2] as number
+  value |= (byte & 127) << 14
+  if (byte < 128) return value
+  byte = bytes[at + 3] as number
+  return byte < 128 ? value | (byte << 21) : varintUnsigned(bytes, at)
 }
 
 function isUdp(logType: number): boolean {

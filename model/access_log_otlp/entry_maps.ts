@@ -3,10 +3,10 @@ import { shortVarint, skipValue, varintEnd } from '../../lib/protobuf/wire.ts'
 import { WireFields } from '../../lib/protobuf/wire_fields.ts'
 import { ProtobufWriter } from '../../lib/protobuf/writer.ts'
 import type { AccessLogs } from '../access_logs.ts'
-import { decodeStruct } from '../struct.ts'
+import { AttributeSet, type AttributeValue, writeKeyValue } from '../attributes.ts'
+import { decodeStruct, isStructObject, type StructValue } from '../struct.ts'
 import { type AttributeBuffer, type AttributeKey, attributeKey } from './attribute_buffer.ts'
 import { How } from './compiled_use.ts'
-import { attributeOfStruct, writeAttribute } from './plain_value.ts'
 import { nameMatcher, REDACTED, type Redaction } from './redaction.ts'
 
 /** Request headers that have fields of their own in the log. */
@@ -32,6 +32,10 @@ const PEER_KEYS = new Set([
 ])
 const GRPC_STATS = 'envoy.filters.http.grpc_stats'
 
+/** Values of filter state and metadata that are remembered with what they become: peers and the like come again and again. */
+const VALUES = { entriesMax: 4096, bytesMax: 4 << 20 }
+const VALUE_BYTES_MAX = 4096
+
 /** Different names of headers, tags and filter state that are remembered. */
 const NAMES = { entriesMax: 8192, bytesMax: 1 << 20 }
 
@@ -48,6 +52,9 @@ export class MapAttributes {
   readonly #isTag: (name: string) => boolean
   readonly #names = new ByteInterner(NAMES)
   readonly #known = new Map<string, (Name | undefined)[]>()
+  readonly #values = new ByteInterner(VALUES)
+  /** Whole attributes, by name and id of the value. */
+  readonly #encoded = new Map<string, (Uint8Array | undefined)[]>()
   readonly #redacted = new DataView(new TextEncoder().encode(REDACTED).buffer)
   #logs!: AccessLogs
   #view!: DataView
@@ -69,6 +76,10 @@ export class MapAttributes {
       this.#names.renew()
       this.#known.clear()
     }
+    if (this.#values.isFull || this.#encoded.size > NAMES.entriesMax) {
+      this.#values.renew()
+      this.#encoded.clear()
+    }
   }
 
   /**
@@ -88,6 +99,34 @@ export class MapAttributes {
       if (treatment === 'redacted') out.texts(key, this.#redacted, 0, REDACTED.length)
       else out.texts(key, this.#view, this.#valueAt, this.#valueEnd)
     } else if (how === How.tag) out.text(key, this.#view, this.#valueAt, this.#valueEnd)
+    else this.#value(name, out, false)
+  }
+
+  /** A value that is an object, from memory where it is known. */
+  #value(name: Name, out: AttributeBuffer, isStruct: boolean): void {
+    const length = this.#valueEnd - this.#valueAt
+    if (length === 0 || length > VALUE_BYTES_MAX) {
+      this.#object(name, out, isStruct)
+      return
+    }
+    const id = this.#values.intern(this.#logs.message, this.#view, this.#valueAt, this.#valueEnd)
+    let known = this.#encoded.get(name.attribute)
+    if (known === undefined) {
+      known = []
+      this.#encoded.set(name.attribute, known)
+    }
+    const encoded = known[id]
+    if (encoded !== undefined) {
+      out.raw(encoded)
+      return
+    }
+    const start = out.at
+    this.#object(name, out, isStruct)
+    known[id] = out.slice(start)
+  }
+
+  #object(name: Name, out: AttributeBuffer, isStruct: boolean): void {
+    if (isStruct) writeStruct(out, name.attribute, this.#logs.message.subarray(this.#valueAt, this.#valueEnd))
     else this.#any(name, out)
   }
 
@@ -97,8 +136,7 @@ export class MapAttributes {
     while (maps.next()) {
       if (maps.wire !== 2 || maps.field > 2 || !this.#find(maps.start, maps.end)) continue
       const name = this.#name(How.metadata, prefix)
-      if (maps.field === 1) writeStruct(out, name.attribute, this.#logs.message.subarray(this.#valueAt, this.#valueEnd))
-      else this.#any(name, out)
+      this.#value(name, out, maps.field === 1)
     }
   }
 
@@ -179,8 +217,20 @@ export class MapAttributes {
 
 function writeStruct(out: AttributeBuffer, attribute: string, bytes: Uint8Array): void {
   const writer = new ProtobufWriter()
-  writeAttribute(writer, out.tag >>> 3, attribute, attributeOfStruct(decodeStruct(bytes)))
+  writeKeyValue(writer, out.tag >>> 3, attribute, attributeOfStruct(decodeStruct(bytes)))
   out.raw(writer.finish())
+}
+
+/** A value of a protobuf Struct as an attribute's value: objects are maps, whole numbers stay doubles. */
+function attributeOfStruct(value: StructValue): AttributeValue {
+  if (isStructObject(value)) {
+    const keys = Object.keys(value)
+    return new AttributeSet(
+      keys,
+      keys.map((key) => attributeOfStruct(value[key] ?? null)),
+    )
+  }
+  return Array.isArray(value) ? (value as readonly StructValue[]).map(attributeOfStruct) : (value as AttributeValue)
 }
 
 /** The only field of StringValue and its like; empty when it is not there. */

@@ -1,11 +1,10 @@
 import { ProtobufWriter } from '../../lib/protobuf/writer.ts'
 import type { AccessLogs, StreamOrigin } from '../access_logs.ts'
-import { AttributeSet, type AttributeValue, type Resource } from '../attributes.ts'
+import { AttributeSet, type AttributeValue, type Resource, writeKeyValue } from '../attributes.ts'
 import type { Edge, Party } from '../edges.ts'
 import { decodeNode } from '../node.ts'
 import { proxyResource } from '../proxy_resource.ts'
 import { objectOf, textOf } from '../struct.ts'
-import { writeAttributes } from './plain_value.ts'
 
 /** The resource of a batch's records or spans, the proxy's workload, as the field `resource` of ResourceLogs or ResourceSpans. */
 export interface EncodedResource {
@@ -97,6 +96,6 @@ function attributesOf(logs: AccessLogs, party: Party | undefined): AttributeSet 
 function encode(attributes: AttributeSet): Uint8Array {
   const writer = new ProtobufWriter(1024)
   writer.open(1)
-  writeAttributes(writer, 1, attributes)
+  for (const [i, key] of attributes.keys.entries()) writeKeyValue(writer, 1, key, attributes.values[i] ?? null)
   return writer.close().finish()
 }
