@@ -357,10 +357,20 @@ export interface LogGroup {
 export interface LogRecords {
   readonly groups: LogGroup[]
   readonly client?: Client
+  /** All of the records as a request, while it is known to be the same as `groups`; looking at these may end that. */
+  readonly encoded?: EncodedRequest | undefined
+}
+
+/** An OTLP request as bytes, which whoever finds it must not change and may keep. */
+export interface EncodedRequest {
+  readonly bytes: Uint8Array
+  /** Number of log records in it. */
+  readonly items: number
 }
 
 /** Number of records in all groups. */
 export function logRecordCount(logs: LogRecords): number {
+  if (logs.encoded !== undefined) return logs.encoded.items
   let count = 0
   for (const { records } of logs.groups) count += records.length
   return count

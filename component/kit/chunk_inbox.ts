@@ -7,7 +7,7 @@ const LOG_INTERVAL_MS = 10_000
 
 export interface ChunkHandlers {
   /** Hands the bytes of a chunk, which it may keep, to what follows. */
-  readonly hand: (bytes: Uint8Array) => void | Promise<void>
+  readonly hand: (bytes: Uint8Array, items: number) => void | Promise<void>
   readonly taken: (items: number) => void
   readonly refused: (items: number) => void
 }
@@ -52,7 +52,7 @@ export class ChunkInbox {
 
   async #hand({ bytes, items, done }: ReceivedBytes): Promise<void> {
     try {
-      await this.#handlers.hand(bytes)
+      await this.#handlers.hand(bytes, items)
       this.#handlers.taken(items)
     } catch (error) {
       this.#handlers.refused(items)

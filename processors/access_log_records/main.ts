@@ -9,7 +9,7 @@ import { AttributeTag } from '../../model/access_log_otlp/attribute_buffer.ts'
 import { Reporters } from '../../model/access_log_otlp/reporter.ts'
 import type { AccessLogs } from '../../model/access_logs.ts'
 import type { Logs } from '../../model/logs.ts'
-import { decodeLogs } from '../../model/otlp/decode.ts'
+import { EncodedLogs } from '../../model/otlp/encoded_logs.ts'
 import type { AccessLogRecordsConfig } from './config.ts'
 import { SCOPE } from './ingest.ts'
 import { Ledger } from './ledger.ts'
@@ -29,7 +29,7 @@ export class AccessLogRecordsMain implements Component, Consumer<Logs>, MainHalf
     this.#config = config
     this.#ledger = new Ledger(settings)
     this.#inbox = new ChunkInbox(settings, {
-      hand: (bytes) => next.consume(decodeLogs(bytes)),
+      hand: (bytes, items) => next.consume(new EncodedLogs(bytes, items)),
       taken: (items) => this.#ledger.sent.add(items),
       refused: (items) => this.#ledger.refused.add(items),
     })
@@ -56,7 +56,7 @@ export class AccessLogRecordsMain implements Component, Consumer<Logs>, MainHalf
     const { bytes, items } = this.#encode(logs)
     if (items === 0) return
     try {
-      await this.#next.consume(decodeLogs(bytes))
+      await this.#next.consume(new EncodedLogs(bytes, items))
     } catch (error) {
       this.#ledger.refused.add(items)
       throw error

@@ -56,7 +56,8 @@ export class OtlpExporter implements ExporterMain {
 
   #consumeLogs(logs: Logs): void | Promise<void> {
     if (!('groups' in logs)) throw new Error('BUG: access logs on the main thread')
-    return this.#offer('logs', logRecordCount(logs), () => encodeLogs(logs))
+    // What a worker has encoded is sent as it is, if nobody on the way has looked into it.
+    return this.#offer('logs', logRecordCount(logs), () => logs.encoded?.bytes ?? encodeLogs(logs))
   }
 
   #consumeMetrics(metrics: Metrics): void | Promise<void> {
