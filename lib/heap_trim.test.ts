@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest'
 import { FakeClock } from '../test/fakes/clock.ts'
-import { keepTrimmed, trimHeap } from './heap_trim.ts'
+import { collectGarbage, keepTrimmed, trimHeap } from './heap_trim.ts'
 
-test('collects what nothing holds any more, and leaves no function behind', async () => {
+test.for([
+  ['trimHeap', trimHeap],
+  ['collectGarbage', collectGarbage],
+] as const)('%s collects what nothing holds any more, and leaves no function behind', async ([, collect]) => {
   const hasGc = 'gc' in globalThis
   let gone: (name: string) => void = () => {}
   const collected = new Promise<string>((resolve) => {
@@ -12,7 +15,7 @@ test('collects what nothing holds any more, and leaves no function behind', asyn
   registry.register({ large: Array.from({ length: 1000 }) }, 'gone')
   // What the running job has touched is held until it ends.
   await new Promise((resolve) => setImmediate(resolve))
-  trimHeap()
+  collect()
   expect(await collected).toBe('gone')
   expect('gc' in globalThis).toBe(hasGc)
 })
@@ -31,4 +34,18 @@ test('trims at the start and when it is calm after work, and not while it works 
   expect([0, 50, 5000, 5, 99, 99, 99].map(afterWork)).toEqual([1, 1, 1, 2, 2, 2, 3])
   end()
   expect(clock.pendingTimers).toBe(0)
+})
+
+test('trims a thread that nobody waits for while it works, too', () => {
+  const clock = new FakeClock()
+  let active = 0
+  let trims = 0
+  const end = keepTrimmed({ every: (ms, run) => clock.every(ms, run), activeMs: () => active, trim: () => void trims++, calmMs: Number.POSITIVE_INFINITY })
+  const afterWork = (ms: number): number => {
+    active += ms
+    clock.advance(10_000)
+    return trims
+  }
+  expect([50, 5000, 5000, 100].map(afterWork)).toEqual([1, 2, 3, 3])
+  end()
 })

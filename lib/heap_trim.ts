@@ -12,10 +12,27 @@ import { runInNewContext } from 'node:vm'
  * carry one. The session of node:inspector that could do it too was seen to lock up the process.
  */
 export function trimHeap(): void {
+  collect({ type: 'major', flavor: 'last-resort' })
+}
+
+/**
+ * Collects all garbage of the calling thread, so that what it alone still held is freed; pages of its heap stay. Blocks this
+ * thread for some ten milliseconds.
+ */
+export function collectGarbage(): void {
+  collect({ type: 'major' })
+}
+
+interface CollectOptions {
+  readonly type: 'major'
+  readonly flavor?: 'last-resort'
+}
+
+function collect(options: CollectOptions): void {
   setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('globalThis.gc') as ((options: { readonly type: 'major'; readonly flavor: 'last-resort' }) => void) | undefined
+  const gc = runInNewContext('globalThis.gc') as ((options: CollectOptions) => void) | undefined
   setFlagsFromString('--no-expose-gc')
-  collect?.({ type: 'major', flavor: 'last-resort' })
+  gc?.(options)
 }
 
 export interface CalmTrimOptions {
@@ -24,6 +41,8 @@ export interface CalmTrimOptions {
   /** Milliseconds for which this thread has been at work since it started. */
   readonly activeMs?: () => number
   readonly trim?: () => void
+  /** A thread that works for less than so many milliseconds in ten seconds is calm; `Infinity` where nobody ever waits. */
+  readonly calmMs?: number
 }
 
 const LOOK_INTERVAL_MS = 10_000
@@ -33,13 +52,13 @@ const CALM_MS = 100
 const WORTH_MS = 200
 
 /** Trims the heap of this thread now, and whenever it has become calm after some work. Returns what ends that. */
-export function keepTrimmed({ every, activeMs = loopActiveMs, trim = trimHeap }: CalmTrimOptions): () => void {
+export function keepTrimmed({ every, activeMs = loopActiveMs, trim = trimHeap, calmMs = CALM_MS }: CalmTrimOptions): () => void {
   trim()
   let trimmedAt = activeMs()
   let lookedAt = trimmedAt
   return every(LOOK_INTERVAL_MS, () => {
     const now = activeMs()
-    const isCalm = now - lookedAt < CALM_MS
+    const isCalm = now - lookedAt < calmMs
     lookedAt = now
     if (!isCalm || now - trimmedAt < WORTH_MS) return
     trim()

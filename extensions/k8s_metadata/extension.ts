@@ -12,6 +12,7 @@ import { healthOf, WatchLog } from './health.ts'
 import type { Hello } from './ingest.ts'
 import { LookupCounters } from './lookup_counters.ts'
 import { chooseAccess, collectNeeds } from './needs.ts'
+import { OldMemory } from './old_memory.ts'
 import { ReportMetrics } from './report_metrics.ts'
 import { threadRestarts } from './telemetry.ts'
 import type { WatchOptions, WatchReport } from './watch_protocol.ts'
@@ -50,6 +51,7 @@ export class K8sMetadata implements SharingComponent, MainHalf<Hello> {
   readonly #peers = new Map<number, IngestPeer>()
   #thread: WatchThread | undefined
   #handles: IdentityHandles | undefined
+  readonly #oldMemory: OldMemory
   #report: WatchReport | undefined
   #threadError = ''
   #isOverdue = false
@@ -68,6 +70,7 @@ export class K8sMetadata implements SharingComponent, MainHalf<Hello> {
     this.#counters = new LookupCounters(this.shared, settings.telemetry, settings.id.text)
     this.#metrics = new ReportMetrics(settings.telemetry, settings.id.text)
     this.#watchLog = new WatchLog(settings.log)
+    this.#oldMemory = new OldMemory(settings.clock)
     const explainer = new Explainer({
       clock: settings.clock,
       index: this.shared,
@@ -114,6 +117,7 @@ export class K8sMetadata implements SharingComponent, MainHalf<Hello> {
     this.#onSynced?.()
     this.#cancelOverdue?.()
     this.#counters.stop()
+    this.#oldMemory.stop()
     await Promise.all([this.#server.close(options), thread?.stop()])
   }
 
@@ -168,6 +172,7 @@ export class K8sMetadata implements SharingComponent, MainHalf<Hello> {
   #relay(handles: IdentityHandles): void {
     this.#handles = handles
     this.shared.attach(handles)
+    this.#oldMemory.replaced(handles)
     for (const peer of this.#peers.values()) peer.send(handles)
   }
 

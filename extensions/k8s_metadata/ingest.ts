@@ -3,6 +3,7 @@ import type { IngestHalf, IngestLink } from '../../component/link.ts'
 import type { IdentityHandles } from '../../model/identity/handles.ts'
 import { SharedIdentityIndex } from '../../model/identity/shared_index.ts'
 import { LookupCounters } from './lookup_counters.ts'
+import { OldMemory } from './old_memory.ts'
 
 /** Says that an ingest half is there and wants the handles of the index. */
 export interface Hello {
@@ -18,10 +19,12 @@ export class K8sMetadataIngest implements Component, IngestHalf<IdentityHandles>
   readonly #settings: Settings
   readonly #counters: LookupCounters
   readonly #link: IngestLink<Hello>
+  readonly #oldMemory: OldMemory
 
   constructor(settings: Settings, link: IngestLink<Hello>) {
     this.#settings = settings
     this.#link = link
+    this.#oldMemory = new OldMemory(settings.clock)
     this.#counters = new LookupCounters(this.shared, settings.telemetry, settings.id.text)
   }
 
@@ -32,9 +35,11 @@ export class K8sMetadataIngest implements Component, IngestHalf<IdentityHandles>
 
   receive(handles: IdentityHandles): void {
     this.shared.attach(handles)
+    this.#oldMemory.replaced(handles)
   }
 
   shutdown(): void {
     this.#counters.stop()
+    this.#oldMemory.stop()
   }
 }

@@ -7,8 +7,14 @@ import type { IdentityMemory } from './memory.ts'
 import type { Container, Endpoint, IdentityObject, KubeNode, Namespace, Pod, Service, Texts, Workload, WorkloadEntry } from './objects.ts'
 
 /** So many texts, lists and objects that were used last are kept decoded, at most twice as many. */
-const TEXTS_KEPT = 8192
-const OBJECTS_KEPT = 4096
+export interface DecodedKept {
+  readonly texts: number
+  readonly objects: number
+}
+
+const KEPT_TO_READ: DecodedKept = { texts: 8192, objects: 4096 }
+/** For whoever looks at most objects once, when they change. */
+export const KEPT_TO_WRITE: DecodedKept = { texts: 1024, objects: 64 }
 /** Longer lists than API objects can hold are no lists. */
 const LIST_MAX = 65_536
 
@@ -23,11 +29,11 @@ const NO_LIST: readonly string[] = Object.freeze([])
  */
 export class ObjectDecoder {
   readonly #memory: IdentityMemory
-  readonly #objects = new RecentMap<number, IdentityObject>(OBJECTS_KEPT)
-  readonly #texts = new RecentMap<number, string>(TEXTS_KEPT)
-  readonly #numberLists = new RecentMap<number, readonly number[]>(TEXTS_KEPT)
-  readonly #textLists = new RecentMap<number, readonly string[]>(TEXTS_KEPT)
-  readonly #labelSets = new RecentMap<number, Texts>(TEXTS_KEPT)
+  readonly #objects: RecentMap<number, IdentityObject>
+  readonly #texts: RecentMap<number, string>
+  readonly #numberLists: RecentMap<number, readonly number[]>
+  readonly #textLists: RecentMap<number, readonly string[]>
+  readonly #labelSets: RecentMap<number, Texts>
   readonly #readIp = (): string => this.#ip()
   readonly #readContainer = (): Container => this.#container()
   #atom = 0
@@ -35,8 +41,13 @@ export class ObjectDecoder {
   #word = 0
   #wordsEnd = 0
 
-  constructor(memory: IdentityMemory) {
+  constructor(memory: IdentityMemory, { texts, objects } = KEPT_TO_READ) {
     this.#memory = memory
+    this.#objects = new RecentMap(objects)
+    this.#texts = new RecentMap(texts)
+    this.#numberLists = new RecentMap(texts)
+    this.#textLists = new RecentMap(texts)
+    this.#labelSets = new RecentMap(texts)
   }
 
   /** The object whose record is at `address`. */

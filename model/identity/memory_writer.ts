@@ -1,5 +1,5 @@
 import { appendBinding, bindingWords, type Claim, copyBinding, rewriteBinding } from './bindings.ts'
-import { ObjectDecoder } from './decode.ts'
+import { KEPT_TO_WRITE, ObjectDecoder } from './decode.ts'
 import { ObjectEncoder } from './encode.ts'
 import type { IdentityHandles, IdentityStoreOptions } from './handles.ts'
 import { Journal, Moved } from './journal.ts'
@@ -13,6 +13,8 @@ const TABLE_SLOTS_MIN = 1024
 const SLACK_BYTES = 8 * MIB
 /** Less garbage than this is not worth moving for. */
 const GARBAGE_MIN_BYTES = 256 << 10
+/** So much garbage is more than the CPU time of moving is worth, where it is a quarter of all: while a store moves, it takes twice the memory. */
+const GARBAGE_LARGE_BYTES = 8 * MIB
 /** So much may be appended to a small journal before somebody looks how much of it is still needed. */
 const UNCOUNTED_MAX_BYTES = 64 * MIB
 /** With fewer objects discarded than one for so many keys there is nothing to find. */
@@ -20,7 +22,7 @@ const DISCARDED_PER_KEY = 16
 
 /**
  * The writer's side of the shared memory: journal, key table and control, and moving to others when the table is too small
- * or the journal holds more garbage than anything else. Moving makes a new generation.
+ * or the journal holds too much garbage. Moving makes a new generation.
  */
 export class MemoryWriter {
   journal: Journal
@@ -48,7 +50,7 @@ export class MemoryWriter {
     this.memory = new IdentityMemory({ generation: 1, journal: this.#newJournal(), table, control: this.#control })
     this.journal = new Journal(this.memory.handles.journal, this.memory.seed)
     this.encoder = new ObjectEncoder(this.journal)
-    this.decoder = new ObjectDecoder(this.memory)
+    this.decoder = new ObjectDecoder(this.memory, KEPT_TO_WRITE)
   }
 
   get handles(): IdentityHandles {
@@ -81,6 +83,7 @@ export class MemoryWriter {
   /** True when moving to a fresh journal frees enough to be worth it. */
   get isWorthCompacting(): boolean {
     if (this.garbageBytes >= GARBAGE_MIN_BYTES && this.garbageBytes > this.journal.bytes / 2) return true
+    if (this.garbageBytes >= GARBAGE_LARGE_BYTES && this.garbageBytes > this.journal.bytes / 4) return true
     // Texts that nothing refers to any more are not counted: now and then only moving tells how much of them there is.
     const appended = this.journal.bytes - this.#movedBytes
     if (this.isFull) return appended > SLACK_BYTES / 4
@@ -146,7 +149,7 @@ export class MemoryWriter {
     this.#movedBytes = journal.bytes
     this.#moveTo(journal.buffer, table)
     this.encoder = new ObjectEncoder(journal)
-    this.decoder = new ObjectDecoder(this.memory)
+    this.decoder = new ObjectDecoder(this.memory, KEPT_TO_WRITE)
   }
 
   /** Calls `visit` with every binding and the hash of its key. */
@@ -176,7 +179,7 @@ export class MemoryWriter {
   #growTable(): void {
     const table = newTable(this.memory, slotsFor(this.keys), (binding) => binding)
     this.#moveTo(this.journal.buffer, table)
-    this.decoder = new ObjectDecoder(this.memory)
+    this.decoder = new ObjectDecoder(this.memory, KEPT_TO_WRITE)
   }
 
   #moveTo(journal: SharedArrayBuffer, table: SharedArrayBuffer): void {
