@@ -61,8 +61,8 @@ export class OtlpExporter implements ExporterMain {
   }
 
   #consumeMetrics(metrics: Metrics): void | Promise<void> {
-    if ('groups' in metrics) return this.#offer('metrics', dataPointCount(metrics), () => encodeMetrics(metrics))
-    return metrics.isOnDemand === true ? undefined : this.#consumeSeries(metrics)
+    if (metrics.isOnDemand === true) return undefined
+    return 'groups' in metrics ? this.#offer('metrics', dataPointCount(metrics), () => encodeMetrics(metrics)) : this.#consumeSeries(metrics)
   }
 
   #consumeTraces(traces: Traces): void | Promise<void> {
