@@ -7,6 +7,8 @@ import type { DataPoints, Metric } from '../../model/data_points.ts'
 import type { LogRecords } from '../../model/log_records.ts'
 import type { Logs } from '../../model/logs.ts'
 import type { Metrics, SeriesMetrics } from '../../model/metrics.ts'
+import { encodeLogs } from '../../model/otlp/encode.ts'
+import { EncodedLogs } from '../../model/otlp/encoded_logs.ts'
 import type { Traces } from '../../model/traces.ts'
 import { CollectingConsumer } from '../../test/fakes/consumers.ts'
 import { familyPoints, metricFamily, metricsOf } from '../../test/fakes/metrics.ts'
@@ -106,6 +108,20 @@ describe('log records', () => {
     await expect(processor.consume(logs())).rejects.toThrow(PermanentError)
     expect(next.batches).toEqual([])
   })
+})
+
+test('log records that were encoded already are sent as what is left of them', async () => {
+  const next = new CollectingConsumer<Logs>()
+  const records = ['ok', 'bad'].map((body) => logRecord({ body }))
+  const bytes = encodeLogs({ groups: [{ resource: resourceOf('a'), scope: { name: '', version: '' }, records }] })
+  const settings = settingsFor('logs')
+  await new FilterLogs(settings, configOf({ log_conditions: ['log.body == "ok"'] }), next).consume(new EncodedLogs(bytes, 2))
+  const [left] = next.batches as LogRecords[]
+  expect(left?.encoded).toBeUndefined()
+  expect(left?.groups[0]?.records.map(({ body }) => body)).toEqual(['bad'])
+  const whole = new EncodedLogs(bytes, 2)
+  await new FilterLogs(settings, configOf({}), next).consume(whole)
+  expect((next.batches[1] as LogRecords).encoded).toBeDefined()
 })
 
 test('spans and events are dropped; a span without events stays', async () => {

@@ -38,6 +38,7 @@ export class TransformMetrics implements Consumer<Metrics> {
   }
 
   async consume(metrics: Metrics): Promise<void> {
+    if (this.#runner.groups.length === 0) return this.#next.consume(metrics)
     if (!('groups' in metrics) && this.#series !== undefined) return this.#consumeSeries(metrics, this.#series)
     const points = 'groups' in metrics ? copyDataPoints(metrics) : await this.#converted(metrics)
     await transform<MetricGroup>(this.#runner, points.groups, insideMetrics)
