@@ -1,6 +1,6 @@
 import { AttributeSet } from '../../../model/attributes.ts'
 import { EvaluationError } from './errors.ts'
-import { expectBool, expectDouble, expectId, expectInt, expectMap, expectText, expectTime } from './expect.ts'
+import { expectId, expectInt, expectMap, expectText, expectTime } from './expect.ts'
 import type { Item } from './item.ts'
 import { type OttlValue, TelemetryId, Time } from './values.ts'
 
@@ -56,14 +56,6 @@ export function intField(touch: Touch, access: Access<bigint>): Field {
 /** An unsigned number of 32 bits, kept as a `number`. */
 export function uint32Field(touch: Touch, { get, set }: Access<number>): Field {
   return intField(touch, { get: (item) => BigInt(get(item)), set: (item, value) => set(item, Number(BigInt.asUintN(32, value))) })
-}
-
-export function doubleField(touch: Touch, access: Access<number>): Field {
-  return field(touch, 'double', access, expectDouble)
-}
-
-export function boolField(touch: Touch, access: Access<boolean>): Field {
-  return field(touch, 'bool', access, expectBool)
 }
 
 /** A map of attributes. Setting it to nil empties it. */

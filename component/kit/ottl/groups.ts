@@ -10,8 +10,6 @@ import { parseCondition, parseStatement } from './parser.ts'
 /** What happens when a statement fails on an item: as in the Collector. */
 export type ErrorMode = 'ignore' | 'silent' | 'propagate'
 
-export const ERROR_MODES: readonly ErrorMode[] = ['ignore', 'silent', 'propagate']
-
 /** Path of a setting below the component. */
 export type SettingPath = readonly (string | number)[]
 
