@@ -49,9 +49,3 @@ export type OtelLabel = keyof typeof OTEL_LABELS
 
 /** A record with all of these is an access log. */
 export const REQUIRED_LABELS: readonly OtelLabel[] = ['downstream_local_address', 'downstream_remote_address', 'response_flags', 'upstream_cluster']
-
-/**
- * Attributes of the resource, or of a record, that tell who the proxy is: Envoy's own (`disable_builtin_labels: false`), or those
- * of Kubernetes, such as from a resource detector. `proxy_type` is `sidecar` (the default) or `router`.
- */
-export const PROXY_ATTRIBUTES = ['node_name', 'cluster_name', 'log_name', 'k8s.pod.name', 'k8s.namespace.name', 'k8s.pod.ip', 'proxy_type'] as const

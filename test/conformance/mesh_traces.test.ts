@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
-import type { TruthSpan } from '../../cmd/meshscope/simulate/trace_tree.ts'
+import type { Tracing, TruthSpan } from '../../cmd/meshscope/simulate/trace_tree.ts'
+import type { TruthDocument } from '../../cmd/meshscope/simulate/truth.ts'
 import { TracesHarness } from '../../connectors/mesh_traces/testing.ts'
 import { parseTracesJson, tracesJson } from '../../model/otlp/json.ts'
-import type { Span } from '../../model/traces.ts'
+import type { Span, SpanGroup } from '../../model/traces.ts'
 import { MeshBench } from './mesh_captures.ts'
 import { receiver, type Streams, simulate } from './simulated_streams.ts'
 
@@ -50,10 +51,11 @@ function idsOf({ traceId, spanId, parentSpanId }: Pick<Span, 'traceId' | 'spanId
   return { traceId, spanId, parentSpanId }
 }
 
-test('the spans of the Bookinfo mesh are the trees of its requests', async () => {
+/** The spans that come out of ten simulated seconds, and their truth. */
+async function spansOf(tracing: Tracing): Promise<{ readonly harness: TracesHarness; readonly truth: TruthDocument; readonly groups: readonly SpanGroup[] }> {
   const streams: Streams = []
   const { server, endpoint } = await receiver(streams)
-  const truth = await simulate(endpoint, { durationMs: 10_000, tracing: true })
+  const truth = await simulate(endpoint, { durationMs: 10_000, tracing })
   server.forceShutdown()
   expect(truth.entries).toMatchObject({ unconfirmed: 0, lost: 0 })
 
@@ -66,9 +68,14 @@ test('the spans of the Bookinfo mesh are the trees of its requests', async () =>
   }
   expect(harness.counted('queue_full')).toBe(0)
   // As an exporter would write it, and a trace reader read it.
-  const groups = harness.next.batches.flatMap((batch) => parseTracesJson(tracesJson(batch)).groups)
-  const nodes = groups.flatMap(({ resource, spans }) => spans.map((span) => nodeOfSpan(span, resource.attributes.get('mesh.workload') as string)))
+  return { harness, truth, groups: harness.next.batches.flatMap((batch) => parseTracesJson(tracesJson(batch)).groups) }
+}
 
+const workloadOf = ({ resource }: SpanGroup): string => resource.attributes.get('mesh.workload') as string
+
+test('the spans of the Bookinfo mesh are the trees of its requests', { timeout: 60_000 }, async () => {
+  const { harness, truth, groups } = await spansOf('proxies')
+  const nodes = groups.flatMap((group) => group.spans.map((span) => nodeOfSpan(span, workloadOf(group))))
   const expected = trees((truth.spans ?? []).map(nodeOfTruth))
   expect(expected.length).toBeGreaterThan(1000)
   expect(expected.filter(({ what }) => what.startsWith('no parent'))).toEqual([])
@@ -78,4 +85,28 @@ test('the spans of the Bookinfo mesh are the trees of its requests', async () =>
   // TCP connections carry no context.
   expect(harness.counted('sent')).toBe(nodes.length)
   expect(harness.counted('no_trace_context') + harness.counted('not_an_end')).toBe(truth.entries.confirmed - nodes.length)
-}, 60_000)
+})
+
+test('where applications trace, the proxies of a call are linked, under the span of the caller', { timeout: 60_000 }, async () => {
+  const { truth, groups } = await spansOf('applications')
+  const spans = groups.flatMap((group) => group.spans.map((span) => ({ span, what: nodeOfSpan(span, workloadOf(group)).what })))
+  const byId = new Map(spans.map(({ span }) => [`${span.traceId} ${span.spanId}`, span]))
+  expect(byId.size).toBe(spans.length)
+  const key = (traceId: string, what: string): string => `${traceId} ${what}`
+  const parents = new Map((truth.spans ?? []).map((span) => [key(span.traceId, nodeOfTruth(span).what), span.parentSpanId]))
+  expect(spans.length).toBe(truth.spans?.length)
+  let linked = 0
+  for (const { span, what } of spans) {
+    const expected = parents.get(key(span.traceId, what))
+    if (expected !== '') {
+      expect([what, span.parentSpanId]).toEqual([what, expected])
+      continue
+    }
+    const parent = byId.get(`${span.traceId} ${span.parentSpanId}`)
+    expect(parent?.attributes.get('url.path')).toBe(span.attributes.get('url.path'))
+    expect(parent?.startTimeNs).toBeLessThan(span.startTimeNs)
+    expect(span.kind).toBe('server')
+    linked++
+  }
+  expect(linked).toBeGreaterThan(1000)
+})

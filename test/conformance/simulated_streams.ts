@@ -1,6 +1,7 @@
 import { Server, ServerCredentials, type ServerReadableStream, type sendUnaryData } from '@grpc/grpc-js'
 import { STREAM_METHOD } from '../../cmd/meshscope/simulate/als_stream.ts'
 import { Simulation } from '../../cmd/meshscope/simulate/simulation.ts'
+import type { Tracing } from '../../cmd/meshscope/simulate/trace_tree.ts'
 import type { TruthDocument } from '../../cmd/meshscope/simulate/truth.ts'
 import { FakeClock } from '../fakes/clock.ts'
 
@@ -27,11 +28,11 @@ export async function receiver(streams: Streams): Promise<{ readonly server: Ser
 }
 
 /** Runs a simulation of 100 requests a second, a minute and a half unless told otherwise, on a clock that is moved by hand. */
-export async function simulate(endpoint: string, more: { readonly durationMs?: number; readonly tracing?: boolean } = {}): Promise<TruthDocument> {
+export async function simulate(endpoint: string, more: { readonly durationMs?: number; readonly tracing?: Tracing } = {}): Promise<TruthDocument> {
   const clock = new FakeClock()
   const { durationMs = 90_000 } = more
   const options = { requestsPerSecond: 100, durationMs, seed: 'truth', replicas: 2, connections: 3, withExtensions: true }
-  const simulation = new Simulation({ endpoint, ...options, tracing: more.tracing === true, clock })
+  const simulation = new Simulation({ endpoint, ...options, tracing: more.tracing, clock })
   await simulation.connect(5_000)
   const running = simulation.run()
   // Not further: the clock also has the deadline by which streams must have ended.

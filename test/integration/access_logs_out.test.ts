@@ -64,7 +64,7 @@ async function started(threads: number): Promise<Daemon> {
 
 test.for([0, 2])('every entry becomes a record, and every traced request its spans, with %i workers', { timeout: 60_000 }, async (threads) => {
   const { run, written } = await started(threads)
-  const truth = await simulate(`127.0.0.1:${run.port('receivers.envoyals')}`, { durationMs: 2_000, tracing: true })
+  const truth = await simulate(`127.0.0.1:${run.port('receivers.envoyals')}`, { durationMs: 2_000, tracing: 'proxies' })
   const { records, spans } = await written()
   expect(truth.entries).toMatchObject({ unconfirmed: 0, lost: 0 })
   expect(records.length).toBe(truth.entries.confirmed)

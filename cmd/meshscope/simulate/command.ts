@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { systemClock } from '../../../lib/clock.ts'
 import { parseDuration } from '../../../lib/duration.ts'
 import { parseEndpoint } from '../../../lib/endpoint.ts'
@@ -7,6 +7,7 @@ import { bookinfoMesh } from './bookinfo.ts'
 import { SimulatedCluster } from './kube_cluster.ts'
 import { KubeWriter } from './kube_writer.ts'
 import { Simulation, type SimulationProgress } from './simulation.ts'
+import type { Tracing } from './trace_tree.ts'
 
 interface Options {
   readonly endpoint: string
@@ -19,7 +20,7 @@ interface Options {
   readonly envoyExtensions?: boolean
   readonly kube?: string
   readonly statsd?: string
-  readonly tracing?: boolean
+  readonly tracing?: Tracing
   readonly quiet?: boolean
 }
 
@@ -39,7 +40,12 @@ export function simulateCommand(): Command {
     .option('--envoy-extensions', 'list 516 extensions in the first message of each stream, as Envoy does (60 KB)')
     .option('--kube <url|file>', 'also create its pods and services in the cluster of this API server or kubeconfig, and remove them at the end')
     .option('--statsd <host:port>', 'also send DogStatsD of the applications over UDP there: bookinfo.requests, bookinfo.request_time', endpointOption)
-    .option('--tracing', 'proxies trace: they log trace, span and parent span ids as custom tags, and the truth lists their spans')
+    .addOption(
+      new Option(
+        '--tracing <who>',
+        'proxies that trace log their spans as custom tags; with applications all log the caller’s span. The truth then lists spans',
+      ).choices(['proxies', 'applications']),
+    )
     .option('--quiet', 'print problems only')
     .addHelpText(
       'after',
@@ -72,7 +78,7 @@ async function simulate(options: Options): Promise<number> {
     connections: options.connections,
     withExtensions: options.envoyExtensions === true,
     statsd: options.statsd,
-    tracing: options.tracing === true,
+    tracing: options.tracing,
     clock: systemClock,
   })
   // The simulation's own timers would not keep the process alive while the receiver is away.

@@ -7,7 +7,7 @@ import type { HttpCallFacts, HttpCallSite, Knowledge } from './http_call_site.ts
 import { encodeIdentifier } from './identity.ts'
 import { Random } from './random.ts'
 import type { TcpEnd } from './tcp_connection.ts'
-import type { TruthSpan } from './trace_tree.ts'
+import type { Tracing } from './trace_tree.ts'
 import { type EntrySink, Traffic } from './traffic.ts'
 import { type TruthDocument, TruthTable, truthRows } from './truth.ts'
 
@@ -29,8 +29,8 @@ export interface SimulationOptions {
   readonly withExtensions: boolean
   /** `host:port` to which the applications send DogStatsD; nowhere by default. */
   readonly statsd?: string | undefined
-  /** Lets the proxies trace, and the truth tell their spans. */
-  readonly tracing?: boolean
+  /** Who traces, so that proxies log span ids and the truth tells the proxies' spans; nobody by default. */
+  readonly tracing?: Tracing | undefined
   readonly clock: Clock
 }
 
@@ -60,7 +60,6 @@ export class Simulation implements EntrySink {
   readonly #delivery = new Delivery()
   readonly #truth = new TruthTable()
   readonly #traffic: Traffic
-  readonly #spans: TruthSpan[] | undefined
   readonly #statsd: DogStatsdSender | undefined
   readonly #clients: Client[] = []
   readonly #streams: { readonly http: AlsStream; readonly tcp: AlsStream }[] = []
@@ -76,14 +75,13 @@ export class Simulation implements EntrySink {
     const connections = Math.min(options.connections ?? mesh.proxies.length, mesh.proxies.length)
     for (let i = 0; i < connections; i++) this.#clients.push(newClient(options.endpoint))
     for (const proxy of mesh.proxies) this.#streams[proxy.index] = this.#streamsOf(proxy)
-    this.#spans = options.tracing === true ? [] : undefined
     this.#traffic = new Traffic({
       mesh,
       random: new Random(options.seed),
       truth: this.#truth,
       sink: this,
       knowledge: options.knowledge ?? 'logs',
-      spans: this.#spans,
+      tracing: options.tracing,
     })
   }
 
@@ -145,7 +143,7 @@ export class Simulation implements EntrySink {
       entries: { confirmed: confirmed.entries, unconfirmed, lost },
       http: truthRows(this.#truth, confirmed, 'http'),
       tcp: truthRows(this.#truth, confirmed, 'tcp'),
-      ...(this.#spans === undefined ? {} : { spans: this.#spans }),
+      ...(this.options.tracing === undefined ? {} : { spans: this.#traffic.spans }),
     }
   }
 

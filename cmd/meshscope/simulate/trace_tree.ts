@@ -2,11 +2,18 @@ import { createHash } from 'node:crypto'
 import type { HttpCall } from './http_call_site.ts'
 import { ENDPOINTS } from './outcomes.ts'
 
+/**
+ * Who traces. `proxies` log the ids of their own spans; with `applications` the proxies pass on what these put into the
+ * headers, and both proxies of a call log the span of the caller.
+ */
+export type Tracing = 'proxies' | 'applications'
+
 /** A span of a proxy, as it must come out of its log entry. Times are microseconds. */
 export interface TruthSpan {
   readonly traceId: string
+  /** Empty where applications trace: nobody knows it but who makes the span. */
   readonly spanId: string
-  /** Empty for the root. */
+  /** Empty for the root, and where applications trace and the parent is the span of the caller's proxy. */
   readonly parentSpanId: string
   /** Workload of the proxy. */
   readonly workload: string
@@ -38,6 +45,13 @@ export function spanIdsOf(traceId: string, call: HttpCall): { readonly spanId: s
   }
   const parentSpanId = role === 'router' ? '' : idOf(traceId, 'in', app, SERVED_BY[app] ?? '')
   return { spanId: idOf(traceId, 'out', app, endpoint.path), parentSpanId }
+}
+
+/** The span of the application that called, which sends its id in the headers; a gateway passes on its client's. */
+export function callerSpanOf(traceId: string, { direction, reporter, peer, plainClient, endpoint }: HttpCall): string {
+  const proxy = direction === 'inbound' ? peer : reporter
+  if (proxy?.workload.role === 'router') return idOf(traceId, 'client')
+  return idOf(traceId, 'application', (proxy ?? plainClient)?.workload.app ?? '', endpoint.path)
 }
 
 /** The kind of the span that a proxy's entry is. */

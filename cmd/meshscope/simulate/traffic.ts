@@ -4,7 +4,7 @@ import { type HttpCall, HttpCallFacts, type HttpCallSite, httpCallSite, type Kno
 import { ENDPOINTS, type Endpoint, OUTCOMES, type Outcome } from './outcomes.ts'
 import type { Random } from './random.ts'
 import { TcpConnection, type TcpEnd } from './tcp_connection.ts'
-import { SPANS_MAX, spanIdsOf, spanKindOf, type TruthSpan } from './trace_tree.ts'
+import { callerSpanOf, SPANS_MAX, spanIdsOf, spanKindOf, type Tracing, type TruthSpan } from './trace_tree.ts'
 import type { TruthTable } from './truth.ts'
 
 /** Where the entries of the simulated proxies go. What they are made of is valid only during the call. */
@@ -53,7 +53,9 @@ export class Traffic {
   readonly #truth: TruthTable
   readonly #sink: EntrySink
   readonly #knowledge: Knowledge
-  readonly #spans: TruthSpan[] | undefined
+  readonly #tracing: Tracing | undefined
+  /** Spans of the proxies; empty when nobody traces. */
+  readonly spans: TruthSpan[] = []
   readonly #sites = new Map<string, HttpCallSite>()
   readonly #facts = new HttpCallFacts()
   readonly #connections = new Map<Proxy, TcpConnection>()
@@ -66,15 +68,15 @@ export class Traffic {
     readonly truth: TruthTable
     readonly sink: EntrySink
     readonly knowledge: Knowledge
-    /** Takes the spans of the proxies; they trace only with it. */
-    readonly spans?: TruthSpan[] | undefined
+    /** Nobody by default. */
+    readonly tracing?: Tracing | undefined
   }) {
     this.#mesh = options.mesh
     this.#random = options.random
     this.#truth = options.truth
     this.#sink = options.sink
     this.#knowledge = options.knowledge
-    this.#spans = options.spans
+    this.#tracing = options.tracing
     this.#facts.traceparent.set(Buffer.from('00-00000000000000000000000000000000-0000000000000000-01'))
   }
 
@@ -261,20 +263,24 @@ export class Traffic {
     facts.requestBody = random.between(...call.endpoint.requestBody)
     facts.responseBody = call.outcome.code === 304 || call.outcome.code === 0 ? 0 : this.#responseBody(call)
     random.hex(facts.traceparent, 36, 16)
-    if (this.#spans !== undefined) this.#trace(call, this.#spans)
+    if (this.#tracing !== undefined) this.#trace(call, this.#tracing)
     this.#sink.http(site, facts)
   }
 
-  /** Lets the proxy of an entry trace: its own span's id in the header, all ids in tags. */
-  #trace(call: HttpCall, spans: TruthSpan[]): void {
+  /** Puts the span that the proxy logs into the header, and with proxies that trace all ids into tags. */
+  #trace(call: HttpCall, tracing: Tracing): void {
     const facts = this.#facts
     const traceId = Buffer.from(facts.traceparent.subarray(3, 35)).toString('latin1')
-    const ids = spanIdsOf(traceId, call)
-    facts.tracing = { traceId, ...ids }
-    facts.traceparent.set(Buffer.from(ids.spanId), 36)
+    const own = spanIdsOf(traceId, call)
+    const callerId = callerSpanOf(traceId, call)
+    const isByProxies = tracing === 'proxies'
+    facts.tracing = isByProxies ? { traceId, ...own } : undefined
+    facts.traceparent.set(Buffer.from(isByProxies ? own.spanId : callerId), 36)
+    if (this.spans.length >= SPANS_MAX) return
+    const isOfCaller = call.direction === 'outbound' || call.peer === undefined
+    const ids = isByProxies ? own : { spanId: '', parentSpanId: isOfCaller ? callerId : '' }
     const { startUs, durationUs } = facts
-    const { workload } = call.reporter
-    if (spans.length < SPANS_MAX) spans.push({ traceId, ...ids, workload: workload.name, kind: spanKindOf(call), startUs, durationUs, code: call.outcome.code })
+    this.spans.push({ traceId, ...ids, workload: call.reporter.workload.name, kind: spanKindOf(call), startUs, durationUs, code: call.outcome.code })
   }
 
   #responseBody({ endpoint, outcome }: HttpCall): number {
