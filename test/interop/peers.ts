@@ -1,21 +1,25 @@
 /** Obtains the real programs that the interop tests run against: what is on the PATH, else what can be installed. */
-import { accessSync, constants, copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { accessSync, constants, copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { run } from './child.ts'
 
 const ENVOY_VERSION = '1.40.0'
 const KUBE_VERSION = '1.35.4'
 const ETCD_VERSION = '3.6.5'
 const STATSD_EXPORTER_VERSION = '0.31.0'
+const COLLECTOR_VERSION = '0.161.0'
 /** Python's two StatsD clients, as `pip install` wants them. */
 const STATSD_CLIENTS = ['datadog==0.56.0', 'statsd==4.0.1']
 const INSTALL_TIMEOUT_MS = 240_000
 /** Building kube-apiserver takes three minutes on two idle cores. */
 const BUILD_TIMEOUT_MS = 900_000
+/** The Collector takes seven minutes there, and is built with low priority. */
+const COLLECTOR_TIMEOUT_MS = 3_600_000
 
 /** The programs a test may ask for. */
-export type PeerName = 'envoy' | 'prometheus' | 'promtool' | 'h2load' | 'openssl' | 'etcd' | 'kube-apiserver' | 'statsd_exporter' | 'statsd-clients'
+export type PeerName = 'envoy' | 'prometheus' | 'promtool' | 'h2load' | 'openssl' | 'etcd' | 'kube-apiserver' | 'statsd_exporter' | 'statsd-clients' | 'otelcol'
 
 /** A program that is there, or the sentence that says why it is not. */
 export type Peer = { readonly path: string } | { readonly missing: string }
@@ -41,7 +45,8 @@ export async function obtainPeers(): Promise<Peers> {
   const apiserver = await attempt(() => fromGoModule('kube-apiserver', 'k8s.io/kubernetes/cmd/kube-apiserver', kubeLinkerFlags()))
   const exporter = await attempt(obtainStatsdExporter)
   const clients = await attempt(obtainStatsdClients)
-  return { envoy, prometheus, promtool, h2load, openssl, etcd, 'kube-apiserver': apiserver, statsd_exporter: exporter, 'statsd-clients': clients }
+  const otelcol = await attempt(obtainCollector)
+  return { envoy, prometheus, promtool, h2load, openssl, etcd, 'kube-apiserver': apiserver, statsd_exporter: exporter, 'statsd-clients': clients, otelcol }
 }
 
 async function attempt(obtain: () => Promise<string>): Promise<Peer> {
@@ -136,6 +141,42 @@ async function obtainStatsdExporter(): Promise<string> {
     rmSync(built, { recursive: true, force: true })
   }
   return binary
+}
+
+/** The cache, or an OpenTelemetry Collector that its own builder makes of `collector/manifest.yaml`, and then cached. */
+async function obtainCollector(): Promise<string> {
+  const manifest = readFileSync(join(import.meta.dirname, 'collector', 'manifest.yaml'), 'utf8')
+  const folder = join(cacheFolder(), `otelcol-${COLLECTOR_VERSION}-${createHash('sha256').update(manifest).digest('hex').slice(0, 8)}`)
+  const binary = join(folder, 'otelcol-peer')
+  if (existsSync(binary)) return binary
+  const go = goCommand()
+  const work = join(folder, `build-${process.pid}`)
+  mkdirSync(work, { recursive: true })
+  try {
+    console.log('building the OpenTelemetry Collector, once; this takes ten minutes and more')
+    const options = { env: { CGO_ENABLED: '0', GOFLAGS: '-p=2 -buildvcs=false', GOTOOLCHAIN: 'local', GOBIN: work }, timeoutMs: COLLECTOR_TIMEOUT_MS }
+    const builder = `go.opentelemetry.io/collector/cmd/builder@v${COLLECTOR_VERSION}`
+    await step('go install of the builder', 'nice', ['-n', '19', go, 'install', '-trimpath', '-ldflags=-s -w', builder], { ...options, dir: work })
+    writeFileSync(join(work, 'manifest.yaml'), manifest)
+    const sources = join(work, 'build')
+    // Its last step fails for a module that only tests of its components need; the sources are there by then.
+    await run(
+      { name: 'builder', file: join(work, 'builder'), args: ['--config=manifest.yaml', '--skip-compilation'], dir: work, env: withGo(go, options.env) },
+      COLLECTOR_TIMEOUT_MS,
+    )
+    await step('go mod tidy of the Collector', 'nice', ['-n', '19', go, 'mod', 'tidy', '-e'], { ...options, dir: sources })
+    const args = ['-n', '19', go, 'build', '-trimpath', '-ldflags=-s -w', '-o', join(work, 'otelcol-peer'), '.']
+    await step('go build of the Collector', 'nice', args, { ...options, dir: sources })
+    renameSync(join(work, 'otelcol-peer'), binary)
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
+  return binary
+}
+
+/** An environment whose `PATH` begins with the folder of `go`: the builder calls it by its name. */
+function withGo(go: string, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return { ...process.env, ...env, PATH: `${dirname(go)}${delimiter}${process.env['PATH'] ?? ''}` }
 }
 
 /** A Python that has DogStatsD's and the plain StatsD client; kept in the cache. */
