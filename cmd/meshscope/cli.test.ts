@@ -111,6 +111,17 @@ describe('print-config', () => {
     expect(JSON.parse(out)).toMatchObject({ exporters: { otlp_grpc: { token: 'hunter22hunter22' } } })
   })
 
+  test.for(['otlp_grpc', 'otlp_http'])('hides the headers and the key of %s', async (exporter) => {
+    const settings = { endpoint: 'https://a:1', headers: { 'x-api-key': 'hunter22' }, tls: { cert_pem: 'certificate', key_pem: 'hunter23' } }
+    const pipelines = { logs: { receivers: ['envoyals'], exporters: [exporter] } }
+    const source = `yaml:${JSON.stringify({ receivers: { envoyals: {} }, exporters: { [exporter]: settings }, service: { pipelines } })}`
+    let out = ''
+    const io = { out: (text: string) => void (out += text), err: () => {}, env: {}, hasColour: false }
+    expect(await runCli(['print-config', '-c', source], { registry, io })).toBe(EXIT.ok)
+    expect(parse(out)).toMatchObject({ exporters: { [exporter]: { headers: { 'x-api-key': '[REDACTED]' }, tls: { key_pem: '[REDACTED]' } } } })
+    expect(out).not.toMatch(/hunter2/)
+  })
+
   test('exits 2 on a bad config and prints none of it', async () => {
     const { code, out } = await run(['print-config', '-c', bad])
     expect({ code, out }).toEqual({ code: EXIT.config, out: '' })

@@ -1,4 +1,5 @@
-import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
+import { createServer, type Server as HttpServer, type IncomingMessage, type RequestListener } from 'node:http'
+import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib'
 import { Metadata, Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js'
@@ -79,15 +80,24 @@ export class FakeOtlpHttpServer {
   answer: (request: GotRequest) => HttpAnswer = () => ({ code: 200 })
   /** Connections that were opened. */
   connections = 0
-  readonly #server: HttpServer = createServer((message, response) => {
-    void (async () => {
-      const request = await gotRequest(message)
-      this.requests.push(request)
-      const answer = this.answer(request)
-      if (answer === 'cut') message.socket.destroy()
-      else if (answer !== 'never') response.writeHead(answer.code, answer.headers).end(answer.body)
-    })()
-  }).on('connection', () => this.connections++)
+  readonly #isPlain: boolean
+  readonly #server: HttpServer
+
+  /** `tls` makes it one for https. */
+  constructor(tls?: ServerOptions) {
+    const listener: RequestListener = (message, response) => {
+      void (async () => {
+        const request = await gotRequest(message)
+        this.requests.push(request)
+        const answer = this.answer(request)
+        if (answer === 'cut') message.socket.destroy()
+        else if (answer !== 'never') response.writeHead(answer.code, answer.headers).end(answer.body)
+      })()
+    }
+    this.#isPlain = tls === undefined
+    this.#server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener)
+    this.#server.on('connection', () => this.connections++)
+  }
 
   /** Listens on 127.0.0.1; `url` says where. */
   async start(port = 0): Promise<this> {
@@ -98,7 +108,7 @@ export class FakeOtlpHttpServer {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+    return `${this.#isPlain ? 'http' : 'https'}://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
   stop(): void {
