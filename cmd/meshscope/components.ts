@@ -22,6 +22,7 @@ import { resourceProcessor } from '../../processors/resource/factory.ts'
 import { transformProcessor } from '../../processors/transform/factory.ts'
 import { envoyAlsReceiver } from '../../receivers/envoyals/factory.ts'
 import { otlpReceiver } from '../../receivers/otlp/factory.ts'
+import { prometheusReceiver } from '../../receivers/prometheus/factory.ts'
 import { statsdReceiver } from '../../receivers/statsd/factory.ts'
 
 /** Every component that is built in. To add one: write its folder, and its factory here. */
@@ -30,6 +31,7 @@ export const registry: Registry = {
     envoyAlsReceiver,
     statsdReceiver,
     otlpReceiver,
+    prometheusReceiver,
     meshProcessor,
     k8sAttributesProcessor,
     accessLogRecordsProcessor,

@@ -25,6 +25,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 /** Settings that have no default. */
 const REQUIRED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'receiver otlp': { protocols: { grpc: null, http: null } },
+  'receiver prometheus': { config: { scrape_configs: [{ job_name: 'mesh' }] } },
   'processor memory_limiter': { limit_mib: 4096 },
   'processor attributes': { actions: [{ key: 'a', action: 'delete' }] },
   'processor resource': { attributes: [{ key: 'a', action: 'delete' }] },

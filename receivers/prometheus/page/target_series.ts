@@ -1,0 +1,333 @@
+import { AttributeSet, type Resource } from '../../../model/attributes.ts'
+import type { DataPoint, DataPoints } from '../../../model/data_points.ts'
+import type { Labels, Relabeler } from '../targets/relabel.ts'
+import { Families, type Family, type RoleOfLine } from './families.ts'
+import { numberOf } from './numbers.ts'
+import type { Metadata, PageSink, SampleLine } from './page_parser.ts'
+import { CreatedSlot, HistogramSeries, NumberSeries, type ScrapeTime, type Series, type Slot, SummarySeries } from './series.ts'
+import { type GroupMetric, type MetricType, metricOf, SeriesGroup } from './series_group.ts'
+import { type LineFault, parseSeries } from './series_text.ts'
+
+/** Why a sample that could be read is not handed on; the label `reason` of the counter of dropped samples. */
+export type DropReason = 'relabel' | 'duplicate' | 'invalid_name' | 'invalid_label' | 'incomplete'
+
+export interface TargetSeriesOptions {
+  /** The target's labels, `job` and `instance` among them. */
+  readonly labels: ReadonlyMap<string, string>
+  /** Labels of samples that have none of that name, whatever relabelling did. */
+  readonly externalLabels: ReadonlyMap<string, string>
+  readonly resource: Resource
+  readonly honorLabels: boolean
+  readonly honorTimestamps: boolean
+  readonly relabel: Relabeler
+  readonly onMalformed: (fault: LineFault, line: string) => void
+}
+
+/** What a scrape has brought. */
+export interface PageCounts {
+  /** Samples that could be read. */
+  scraped: number
+  /** Those that relabelling has left. */
+  kept: number
+  /** Those whose series was not on the page before. */
+  added: number
+  readonly dropped: Map<DropReason, number>
+}
+
+interface Entry {
+  seen: number
+  readonly slot: Slot | undefined
+}
+
+/** Points are handed on in batches of about so many, so that consumers do not keep others waiting. */
+const BATCH_POINTS = 5000
+const NAME = '__name__'
+const NEW_FAMILIES_MAX = 1000
+
+/**
+ * The series of one target over its scrapes. A line whose series was on the page before is found by its text, so that labels are
+ * parsed and relabelled once.
+ *
+ * For a scrape: `begin`, the page by `PageSink`, then `finish` or, when it failed, `fail`.
+ */
+export class TargetSeries implements PageSink {
+  counts: PageCounts = noCounts()
+  readonly #options: TargetSeriesOptions
+  readonly #families = new Families()
+  readonly #entries = new Map<string, Entry>()
+  readonly #groups = new Map<string, SeriesGroup>()
+  #time: ScrapeTime = { scrape: 0, timeMs: 0 }
+  #seenEntries = 0
+
+  constructor(options: TargetSeriesOptions) {
+    this.#options = options
+  }
+
+  /** Begins the next scrape; samples without a time of their own get this one. */
+  begin(timeMs: number): void {
+    this.#time = { scrape: this.#time.scrape + 1, timeMs }
+    this.#seenEntries = 0
+    this.counts = noCounts()
+  }
+
+  metadata(keyword: Metadata, name: string, text: string): void {
+    // What the lines of a family are is decided when they are first seen.
+    if (this.#families.set(keyword, name, text)) this.#entries.clear()
+  }
+
+  malformed(fault: LineFault, line: string): void {
+    this.#options.onMalformed(fault, line)
+  }
+
+  sample(line: SampleLine): void {
+    const entry = this.#entries.get(line.series) ?? this.#newEntry(line.series)
+    if (entry === undefined) return
+    const { counts } = this
+    counts.scraped++
+    if (entry.seen === this.#time.scrape) {
+      this.#drop('duplicate')
+      return
+    }
+    entry.seen = this.#time.scrape
+    this.#seenEntries++
+    if (entry.slot === undefined) {
+      this.#drop('relabel')
+      return
+    }
+    counts.kept++
+    if (!this.#options.honorTimestamps) line.timeMs = Number.NaN
+    if (!entry.slot.set(line, this.#time)) this.#drop('duplicate')
+  }
+
+  /** The batches of a page that was read whole: its values, and markers for series that are no longer on it. */
+  *finish(): Generator<DataPoints> {
+    const batches = new Batches()
+    for (const [key, group] of this.#groups) {
+      const resource = group.currentResource(this.#time)
+      if (resource !== group.resource) {
+        yield* this.#endLive(group, batches)
+        if (!batches.isEmpty) yield batches.take()
+        group.resource = resource
+      }
+      for (const [name, metric] of group.metrics) {
+        yield* this.#pointsOf(group, metric, batches)
+        if (metric.series.size === 0) group.metrics.delete(name)
+      }
+      if (group.isEmpty) this.#groups.delete(key)
+    }
+    if (!batches.isEmpty) yield batches.take()
+    this.#forgetUnseen()
+  }
+
+  /** Markers for every series that had a value, because nobody knows what it is now. What is known of them is kept for when they come back. */
+  *fail(): Generator<DataPoints> {
+    const batches = new Batches()
+    for (const group of this.#groups.values()) yield* this.#endLive(group, batches)
+    if (!batches.isEmpty) yield batches.take()
+  }
+
+  *#pointsOf(group: SeriesGroup, metric: GroupMetric, batches: Batches): Generator<DataPoints> {
+    for (const [key, series] of metric.series) {
+      const point = series.seen === this.#time.scrape ? series.point(this.#time) : undefined
+      const said = point ?? (series.isLive ? series.ended(this.#time.timeMs) : undefined)
+      if (said !== undefined && batches.add(group, metric, said)) yield batches.take()
+      series.isLive = point !== undefined
+      if (series.seen !== this.#time.scrape) metric.series.delete(key)
+      else if (point === undefined) this.#drop('incomplete')
+    }
+  }
+
+  *#endLive(group: SeriesGroup, batches: Batches): Generator<DataPoints> {
+    for (const metric of group.metrics.values()) {
+      for (const series of metric.series.values()) {
+        if (series.isLive && batches.add(group, metric, series.ended(this.#time.timeMs))) yield batches.take()
+        series.isLive = false
+      }
+    }
+  }
+
+  #forgetUnseen(): void {
+    if (this.#seenEntries === this.#entries.size) return
+    for (const [text, { seen }] of this.#entries) if (seen !== this.#time.scrape) this.#entries.delete(text)
+    if (this.#families.size <= NEW_FAMILIES_MAX) return
+    const used = new Set<Family>()
+    for (const group of this.#groups.values()) for (const { family } of group.metrics.values()) if (family !== undefined) used.add(family)
+    this.#families.keepOnly(used)
+  }
+
+  #newEntry(series: string): Entry | undefined {
+    // The text is a part of a chunk of the page, which must not be kept for it.
+    const text = Buffer.from(series).toString()
+    const parsed = parseSeries(text)
+    if (typeof parsed === 'string') {
+      this.malformed(parsed, text)
+      return undefined
+    }
+    const labels = this.#withTarget(parsed.labels)
+    labels.set(NAME, parsed.name)
+    const isKept = this.#options.relabel(labels)
+    for (const [name, value] of this.#options.externalLabels) if (!labels.has(name)) labels.set(name, value)
+    const slot = isKept ? this.#slotFor(this.#families.roleOf(parsed.name, parsed.labels), labels) : undefined
+    if (slot === 'invalid_name' || slot === 'invalid_label') {
+      this.#drop(slot)
+      return undefined
+    }
+    if (slot !== undefined) this.counts.added++
+    const entry = { seen: 0, slot }
+    this.#entries.set(text, entry)
+    return entry
+  }
+
+  /** The labels of a sample with those of the target; where both have one, `honor_labels` decides which keeps the name. */
+  #withTarget(own: ReadonlyMap<string, string>): Labels {
+    const labels = new Map(own)
+    for (const [name, value] of this.#options.labels) {
+      const said = labels.get(name)
+      if (this.#options.honorLabels) {
+        if (said === undefined) labels.set(name, value)
+        continue
+      }
+      labels.set(name, value)
+      if (said === undefined) continue
+      let moved = `exported_${name}`
+      while (labels.has(moved) || this.#options.labels.has(moved)) moved = `exported_${moved}`
+      labels.set(moved, said)
+    }
+    return labels
+  }
+
+  #slotFor({ family, role, suffix }: RoleOfLine, labels: Labels): Slot | 'invalid_name' | 'invalid_label' {
+    const name = labels.get(NAME) ?? ''
+    if (name === '') return 'invalid_name'
+    const group = this.#groupOf(labels)
+    // A rule may have renamed the line to something that is not a part of a family any more.
+    const isPart = suffix !== '' && name.endsWith(suffix) && name.length > suffix.length
+    const base = isPart ? name.slice(0, -suffix.length) : name
+    if (name === 'target_info') return group.infoSlot(Object.fromEntries([...labels].filter(([key]) => isAttribute(key))))
+    switch (isPart || role === 'quantile' || role === 'value' ? role : 'value') {
+      case 'bucket': {
+        const bound = numberOf(labels.get('le') ?? '')
+        if (bound === undefined || Number.isNaN(bound)) return 'invalid_label'
+        labels.delete('le')
+        return (seriesOf(group.metric(base, 'histogram', family), labels) as HistogramSeries).cell(bound)
+      }
+      case 'quantile': {
+        const quantile = numberOf(labels.get('quantile') ?? '')
+        if (quantile === undefined || Number.isNaN(quantile)) return 'invalid_label'
+        labels.delete('quantile')
+        return (seriesOf(group.metric(name, 'summary', family), labels) as SummarySeries).cell(quantile)
+      }
+      case 'sum':
+      case 'count': {
+        const series = seriesOf(group.metric(base, family?.type === 'histogram' ? 'histogram' : 'summary', family), labels)
+        return (series as HistogramSeries | SummarySeries)[role as 'sum' | 'count']
+      }
+      case 'created':
+        return new CreatedSlot(seriesOf(createdMetric(group, base, family), labels))
+      default: {
+        const isCounter = family?.type === 'counter' && role === 'value'
+        return seriesOf(group.metric(name, isCounter ? 'counter' : 'gauge', family), labels) as NumberSeries
+      }
+    }
+  }
+
+  /** The group of a sample: with other labels `job` or `instance` than the target's, it is about something else. */
+  #groupOf(labels: Labels): SeriesGroup {
+    const of = (name: string): string => labels.get(name) ?? ''
+    const [job, instance] = [of('job'), of('instance')]
+    const scope = { name: of('otel_scope_name'), version: of('otel_scope_version') }
+    const key = JSON.stringify([job, instance, scope.name, scope.version])
+    let group = this.#groups.get(key)
+    if (group === undefined) {
+      const { labels: target, resource } = this.#options
+      const isTarget = job === (target.get('job') ?? '') && instance === (target.get('instance') ?? '')
+      group = new SeriesGroup(isTarget ? resource : otherResource(job, instance), scope)
+      this.#groups.set(key, group)
+    }
+    return group
+  }
+
+  #drop(reason: DropReason): void {
+    const { dropped } = this.counts
+    dropped.set(reason, (dropped.get(reason) ?? 0) + 1)
+  }
+}
+
+function noCounts(): PageCounts {
+  return { scraped: 0, kept: 0, added: 0, dropped: new Map() }
+}
+
+function otherResource(job: string, instance: string): Resource {
+  const attributes = { ...(job === '' ? {} : { 'service.name': job }), ...(instance === '' ? {} : { 'service.instance.id': instance }) }
+  return { attributes: AttributeSet.of(attributes) }
+}
+
+/** The metric that a `_created` line is about. */
+function createdMetric(group: SeriesGroup, base: string, family: Family | undefined): GroupMetric {
+  if (family?.type === 'counter') return group.metric(`${base}_total`, 'counter', family)
+  return group.metric(base, family?.type === 'histogram' ? 'histogram' : 'summary', family)
+}
+
+const ELSEWHERE: ReadonlySet<string> = new Set(['job', 'instance', 'otel_scope_name', 'otel_scope_version'])
+
+/** True for labels that become attributes of points; the others are in the resource or the scope, or are nobody's. */
+function isAttribute(name: string): boolean {
+  return !name.startsWith('__') && !ELSEWHERE.has(name)
+}
+
+function seriesOf(metric: GroupMetric, labels: Labels): Series {
+  const names = [...labels.keys()].filter(isAttribute).sort()
+  const values = names.map((name) => labels.get(name) as string)
+  const key = JSON.stringify([names, values])
+  let series = metric.series.get(key)
+  if (series === undefined) {
+    series = newSeries(metric.type, names.length === 0 ? AttributeSet.empty : new AttributeSet(names, values))
+    metric.series.set(key, series)
+  }
+  return series
+}
+
+function newSeries(type: MetricType, attributes: AttributeSet): Series {
+  if (type === 'histogram') return new HistogramSeries(attributes)
+  return type === 'summary' ? new SummarySeries(attributes) : new NumberSeries(attributes, type === 'counter')
+}
+
+/** Collects points until a batch is full. */
+class Batches {
+  readonly #groups = new Map<SeriesGroup, Map<GroupMetric, DataPoint[]>>()
+  #count = 0
+  /** Points come metric by metric. */
+  #metric: GroupMetric | undefined
+  #points: DataPoint[] = []
+
+  get isEmpty(): boolean {
+    return this.#count === 0
+  }
+
+  /** True when the batch is full. */
+  add(group: SeriesGroup, metric: GroupMetric, point: DataPoint): boolean {
+    if (metric !== this.#metric) this.#open(group, metric)
+    this.#points.push(point)
+    return ++this.#count >= BATCH_POINTS
+  }
+
+  take(): DataPoints {
+    const groups = [...this.#groups].map(([{ resource, scope }, metrics]) => ({
+      resource,
+      scope,
+      metrics: [...metrics].map(([metric, points]) => metricOf(metric, points)),
+    }))
+    this.#groups.clear()
+    this.#count = 0
+    this.#metric = undefined
+    return { groups }
+  }
+
+  #open(group: SeriesGroup, metric: GroupMetric): void {
+    const metrics = this.#groups.get(group) ?? new Map<GroupMetric, DataPoint[]>()
+    this.#groups.set(group, metrics)
+    this.#points = metrics.get(metric) ?? []
+    metrics.set(metric, this.#points)
+    this.#metric = metric
+  }
+}
