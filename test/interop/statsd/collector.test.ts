@@ -23,20 +23,20 @@ const SETTINGS = {
 
 /** Whatever is not in `ON_PURPOSE` must come out the same. */
 const LINES = [
-  ...['hits:1|c', 'hits:2.5|c', 'hits:3|c|@0.1', 'hits:0|c', 'hits:4|c|#env:prod', 'hits:5|c|#env:prod,zone:a', 'hits:6|c|#zone:a,env:prod'],
-  ...['level:12|g', 'level:+3|g', 'level:-1|g', 'depth:-4|g', 'depth.tagged:1e3|g|#env:prod', 'load:0.25|g'],
-  ...['took:0.5|ms', 'took:20|ms', 'took:2000|ms', 'took:20|ms|@0.5', 'took:5|ms|#env:prod'],
-  ...['size:1|h', 'size:3|h', 'size:8|h', 'size:4|h|#env:prod'],
-  ...['spread:7|d', 'spread:9|d'],
-  ...['dotted.name.of.it:1|c', 'dashed-name:1|c', '9digits:1|c', 'with space:1|c', 'unicode.né:1|c'],
-  ...['tags:1|c|#dotted.key:v', 'tags:1|c|#9digit:v', 'tags:1|c|#colon:a:b', 'tags:1|c|#bare', 'tags:2|c|#empty:', 'twice:1|c|#env:a,env:b'],
-  ...['container:1|c|#env:prod|c:abc', 'container:1|c|c:abc', 'stamped:1|c|#env:prod|T1656581400', 'stamped.gauge:1|g|T1656581400'],
-  ...['external:1|c|e:it-false', 'cardinal:1|c|card:low', 'unknown.section:1|c|m:test', 'empty.section:1|c||#env:prod'],
-  ...['packed:1:2:3|ms', 'several:1|c:2|c', 'members:joe|s', 'negative:-4|c', 'huge:1e400|g', 'nan:NaN|g', 'hex:0x10|c', 'under:1_000|c'],
-  ...['rate.zero:2|c|@0', 'rate.above:1|c|@2', 'rate.bad:1|c|@x', 'no.type:1', 'no.value:|c', ':1|c', 'nothing', 'bad.type:1|q'],
-  ...['librato#env=prod:1|c', 'influx,env=prod:1|c', 'graphite;env=prod:1|c', 'pipe|name:1|c', '_e{5,4}:title|text', '_sc|shop.up|0'],
+  ['hits:1|c', 'hits:2.5|c', 'hits:3|c|@0.1', 'hits:0|c', 'hits:4|c|#env:prod', 'hits:5|c|#env:prod,zone:a', 'hits:6|c|#zone:a,env:prod'],
+  ['level:12|g', 'level:+3|g', 'level:-1|g', 'depth:-4|g', 'depth.tagged:1e3|g|#env:prod', 'load:0.25|g'],
+  ['took:0.5|ms', 'took:20|ms', 'took:2000|ms', 'took:20|ms|@0.5', 'took:5|ms|#env:prod'],
+  ['size:1|h', 'size:3|h', 'size:8|h', 'size:4|h|#env:prod'],
+  ['spread:7|d', 'spread:9|d'],
+  ['dotted.name.of.it:1|c', 'dashed-name:1|c', '9digits:1|c', 'with space:1|c', 'unicode.né:1|c'],
+  ['tags:1|c|#dotted.key:v', 'tags:1|c|#9digit:v', 'tags:1|c|#colon:a:b', 'tags:1|c|#bare', 'tags:2|c|#empty:', 'twice:1|c|#env:a,env:b'],
+  ['container:1|c|#env:prod|c:abc', 'container:1|c|c:abc', 'stamped:1|c|#env:prod|T1656581400', 'stamped.gauge:1|g|T1656581400'],
+  ['external:1|c|e:it-false', 'cardinal:1|c|card:low', 'unknown.section:1|c|m:test', 'empty.section:1|c||#env:prod'],
+  ['packed:1:2:3|ms', 'several:1|c:2|c', 'members:joe|s', 'negative:-4|c', 'huge:1e400|g', 'nan:NaN|g', 'hex:0x10|c', 'under:1_000|c'],
+  ['rate.zero:2|c|@0', 'rate.above:1|c|@2', 'rate.bad:1|c|@x', 'no.type:1', 'no.value:|c', ':1|c', 'nothing', 'bad.type:1|q'],
+  ['librato#env=prod:1|c', 'influx,env=prod:1|c', 'graphite;env=prod:1|c', 'pipe|name:1|c', '_e{5,4}:title|text', '_sc|shop.up|0'],
   'cr:1|c\r',
-]
+].flat()
 
 suite("the Go Collector's statsd receiver and ours", ['otelcol'], (paths) => {
   let collector: RunningCollector
