@@ -66,40 +66,54 @@ const WIRE: Readonly<Record<number, number>> = { [How.number]: 0, [How.names]: 0
 /** Fields that may come many times; of the others the first counts, so that no attribute is there twice. */
 const REPEATED = new Set<number>([How.message, How.requestHeader, How.responseHeader, How.tag, How.filterState, How.metadata])
 
-/** A `MessageUse` by field number, ready for the walk over an entry's bytes. */
-export interface CompiledUse {
-  readonly how: Uint8Array
-  readonly wire: Uint8Array
-  readonly isRepeated: Uint8Array
-  /** The row in which a field was last seen, so that a second one can be told. */
-  readonly seen: Float64Array
-  readonly key: readonly AttributeKey[]
+/** A field's use, ready for the walk over an entry's bytes. */
+export interface CompiledField {
+  /** One of `How`. */
+  readonly how: number
+  readonly wire: number
+  readonly isRepeated: boolean
+  /** The row in which it was last seen, so that a second one can be told. */
+  seen: number
+  readonly key: AttributeKey
   /** The second key of addresses and the like: the port, the query. */
-  readonly otherKey: readonly AttributeKey[]
+  readonly otherKey: AttributeKey
   /** Names of maps begin with this. */
-  readonly prefix: readonly string[]
-  readonly nested: readonly (CompiledUse | undefined)[]
+  readonly prefix: string
+  readonly nested: CompiledUse
   /** Whole attributes of enums by value; 0 for values that are none. */
-  readonly encoded: readonly (readonly AttributeBlob[])[]
+  readonly encoded: readonly AttributeBlob[]
 }
+
+/** A `MessageUse` by field number; undefined where a field has no use. */
+export type CompiledUse = readonly (CompiledField | undefined)[]
 
 /** `tag` is what every attribute begins with (`AttributeTag`); fields with `isDetail` count only with `hasDetail`. */
 export function compileUse(use: MessageUse, tag: number, hasDetail: boolean): CompiledUse {
   const size = Math.max(...Object.keys(use).map(Number)) + 1
-  const fields = Array.from({ length: size }, (_, field) => (use[field]?.isDetail === true && !hasDetail ? undefined : use[field]))
-  const how = Uint8Array.from(fields, (field) => (field === undefined ? How.nothing : HOW[field.as]))
-  return {
-    how,
-    wire: how.map((one) => WIRE[one] ?? 2),
-    isRepeated: how.map((one) => (REPEATED.has(one) ? 1 : 0)),
-    seen: new Float64Array(size),
-    key: fields.map((field) => attributeKey(firstName(field))),
-    otherKey: fields.map((field) => attributeKey(secondName(field))),
-    prefix: fields.map((field) => (field !== undefined && 'attribute' in field ? field.attribute : '')),
-    nested: fields.map((field) => (field?.as === 'message' ? compileUse(field.of, tag, hasDetail) : undefined)),
-    encoded: fields.map((field) =>
-      field?.as === 'names' ? field.names.map((name) => (name === '' ? 0 : attributeBlob(encodedText(tag, field.attribute, name)))) : [],
-    ),
+  return Array.from({ length: size }, (_, number) => {
+    const field = use[number]
+    if (field === undefined || field.as === 'none' || (field.isDetail === true && !hasDetail)) return undefined
+    const how = HOW[field.as]
+    return {
+      how,
+      wire: WIRE[how] ?? 2,
+      isRepeated: REPEATED.has(how),
+      seen: 0,
+      key: attributeKey(firstName(field)),
+      otherKey: attributeKey(secondName(field)),
+      prefix: 'attribute' in field ? field.attribute : '',
+      nested: field.as === 'message' ? compileUse(field.of, tag, hasDetail) : [],
+      encoded: field.as === 'names' ? field.names.map((name) => (name === '' ? 0 : attributeBlob(encodedText(tag, field.attribute, name)))) : [],
+    }
+  })
+}
+
+/** Forgets which fields were seen, when the numbers of rows start over. */
+export function forgetSeen(use: CompiledUse): void {
+  for (const field of use) {
+    if (field === undefined) continue
+    field.seen = 0
+    forgetSeen(field.nested)
   }
 }
 
@@ -110,14 +124,14 @@ export function encodedText(tag: number, key: string, text: string): Uint8Array 
   return out.slice()
 }
 
-function firstName(field: FieldUse | undefined): string {
-  if (field === undefined || !('attribute' in field)) return ''
+function firstName(field: FieldUse): string {
+  if (!('attribute' in field)) return ''
   if (field.as === 'address' || field.as === 'authority') return `${field.attribute}.address`
   return field.as === 'path' ? `${field.attribute}.path` : field.attribute
 }
 
-function secondName(field: FieldUse | undefined): string {
-  if (field === undefined || !('attribute' in field)) return ''
+function secondName(field: FieldUse): string {
+  if (!('attribute' in field)) return ''
   if (field.as === 'address' || field.as === 'authority') return `${field.attribute}.port`
   return field.as === 'path' ? `${field.attribute}.query` : ''
 }

@@ -4,7 +4,7 @@ import { type AccessLogs, EntryKind, LogType } from '../access_logs.ts'
 import { responseFlagsText } from '../response_flags.ts'
 import { type AttributeBlob, type AttributeBuffer, type AttributeKey, attributeBlob, attributeKey } from './attribute_buffer.ts'
 import { cipherName } from './ciphers.ts'
-import { type CompiledUse, compileUse, encodedText, How } from './compiled_use.ts'
+import { type CompiledField, type CompiledUse, compileUse, encodedText, forgetSeen, How } from './compiled_use.ts'
 import { EdgeAttributes, type KnownEdge } from './edge_attributes.ts'
 import { MapAttributes } from './entry_maps.ts'
 import { HTTP_USE, TCP_USE } from './fields.ts'
@@ -13,6 +13,9 @@ import { QUERY_BYTES_MAX, REDACTED_QUERY_BYTES_MAX, Redaction, type RedactionOpt
 
 /** Different response flags, errors and the like that are kept encoded. */
 const TEXTS_MAX = 4096
+
+/** Rows after which their numbers start over. */
+const STAMP_MAX = 1 << 29
 
 /** Kinds of entries by their transport. */
 const Head = { http: 0, quic: 1, tcp: 2, udp: 3 } as const
@@ -130,7 +133,7 @@ export class EntryAttributes {
     const logs = this.#logs
     this.#out = out
     this.#row = i
-    this.#stamp++
+    if (++this.#stamp > STAMP_MAX) this.#startOver()
     const isTcp = logs.kind[i] === EntryKind.tcp
     const edge = this.#edges.of(logs.edges, logs.edge[i] as number)
     out.raw(this.#head(edge, isTcp, logs, i))
@@ -149,6 +152,13 @@ export class EntryAttributes {
       edge.heads = []
     }
     return (edge.heads[form] ??= Buffer.concat([this.#logNameAttribute, this.#bases[form] as Uint8Array, edge.attributes]))
+  }
+
+  /** Keeps the numbers of rows small integers, which cost no memory. */
+  #startOver(): void {
+    this.#stamp = 1
+    forgetSeen(this.#http)
+    forgetSeen(this.#tcp)
   }
 
   #request(logs: AccessLogs, i: number): void {
@@ -172,8 +182,6 @@ export class EntryAttributes {
   /** The fields of a message between two offsets; ends where it is malformed, which a decoder has ruled out. */
   #walk(use: CompiledUse, start: number, end: number): void {
     const bytes = this.#bytes
-    const { how, wire: wires, isRepeated, seen } = use
-    const { length: known } = how
     let p = start
     while (p < end) {
       let tag = bytes[p++] as number
@@ -204,22 +212,23 @@ export class EntryAttributes {
       else if (wire === 5) p += 4
       else return
       if (p > end) return
-      const field = tag >>> 3
-      if (field >= known || how[field] === How.nothing || wire !== wires[field]) continue
-      if (isRepeated[field] === 0) {
-        if (seen[field] === this.#stamp) continue
-        seen[field] = this.#stamp
+      const number = tag >>> 3
+      const field = number < use.length ? use[number] : undefined
+      if (field === undefined || wire !== field.wire) continue
+      if (!field.isRepeated) {
+        if (field.seen === this.#stamp) continue
+        field.seen = this.#stamp
       }
-      this.#field(use, field, at, p, end)
+      this.#field(field, at, p, end)
     }
   }
 
-  #field(use: CompiledUse, field: number, at: number, end: number, messageEnd: number): void {
+  #field(field: CompiledField, at: number, end: number, messageEnd: number): void {
     const out = this.#out
-    const key = use.key[field] as AttributeKey
-    switch (use.how[field]) {
+    const { key } = field
+    switch (field.how) {
       case How.message:
-        this.#walk(use.nested[field] as CompiledUse, at, end)
+        this.#walk(field.nested, at, end)
         break
       case How.text:
         if (at < end) out.text(key, this.#view, at, end)
@@ -235,13 +244,13 @@ export class EntryAttributes {
         break
       case How.names: {
         const value = unsignedAt(this.#bytes, at)
-        const encoded = use.encoded[field]?.[value]
+        const encoded = field.encoded[value]
         if (encoded === undefined) out.string(key, String(value))
         else if (encoded > 0) out.blob(encoded)
         break
       }
       case How.address:
-        this.#address(key, use.otherKey[field] as AttributeKey, at, end)
+        this.#address(key, field.otherKey, at, end)
         break
       case How.wrapped:
         out.integer(key, this.#wrapped(at, end))
@@ -253,20 +262,20 @@ export class EntryAttributes {
         out.integer(key, this.#logs.responseBodyBytes[this.#row] as number)
         break
       case How.path:
-        this.#path(key, use.otherKey[field] as AttributeKey, at, end)
+        this.#path(key, field.otherKey, at, end)
         break
       case How.authority:
-        this.#authority(key, use.otherKey[field] as AttributeKey, at, end)
+        this.#authority(key, field.otherKey, at, end)
         break
       default:
-        this.#rareField(use, field, at, end, messageEnd)
+        this.#rareField(field, at, end, messageEnd)
     }
   }
 
-  #rareField(use: CompiledUse, field: number, at: number, end: number, messageEnd: number): void {
+  #rareField(field: CompiledField, at: number, end: number, messageEnd: number): void {
     const out = this.#out
-    const key = use.key[field] as AttributeKey
-    switch (use.how[field]) {
+    const { key } = field
+    switch (field.how) {
       case How.double:
         out.double(key, this.#view.getFloat64(at, true))
         break
@@ -292,7 +301,7 @@ export class EntryAttributes {
         if (at < end) out.string(key, this.#redaction.urlText(this.#decoded(at, end)))
         break
       default:
-        this.#maps.write(use.how[field] as number, use.prefix[field] as string, at, end, out)
+        this.#maps.write(field.how, field.prefix, at, end, out)
     }
   }
 
