@@ -1,3 +1,5 @@
+import { CONTEXTS, type ContextName, SIGNAL_CONTEXTS } from '../../../component/kit/ottl/contexts.ts'
+import type { Field } from '../../../component/kit/ottl/fields.ts'
 import type { Signal } from '../../../component/signal.ts'
 
 /** Settings of a processor that must do the same with the same batch here and in the Collector. */
@@ -282,7 +284,49 @@ const METRIC_STATEMENTS = [
   ['set(datapoint.value_int, 3)', 'set(datapoint.attributes["d"], datapoint.value_double)', 'set(datapoint.attributes["i"], datapoint.value_int)'],
 ]
 
+/** Where the value of a field can be put, and what can be put into a field of a type. */
+const PLACES: Readonly<Record<ContextName, string>> = {
+  resource: 'resource.attributes["result"]',
+  scope: 'scope.attributes["result"]',
+  log: 'log.attributes["result"]',
+  span: 'span.attributes["result"]',
+  spanevent: 'spanevent.attributes["result"]',
+  metric: 'resource.attributes["result"]',
+  datapoint: 'datapoint.attributes["result"]',
+}
+const VALUES: Readonly<Record<Field['type'], string>> = {
+  string: '"0102030405060708"',
+  int: '2',
+  double: '2.5',
+  bool: 'false',
+  map: '{"k": "v"}',
+  list: '[1, 2]',
+  time: 'Unix(7)',
+  id: 'SpanID(0x0102030405060708)',
+  any: '"x"',
+}
+
+/** What of a field can be an attribute: the Collector leaves an empty one for times and ids, copies a map into itself, and refuses counts. */
+function valueOf(path: string, type: Field['type']): string {
+  if (type === 'time') return `UnixNano(${path})`
+  if (type === 'id') return `${path}.string`
+  return type === 'map' || type === 'list' ? `Len(${path})` : path
+}
+
+/** Reads and sets every field of a signal. */
+function fieldCases(signal: Signal): OttlCase[] {
+  return SIGNAL_CONTEXTS[signal].flatMap((context) =>
+    Object.entries(CONTEXTS[context].fields).flatMap(([name, { type, set }]) => {
+      const path = `${context}.${name}`
+      return transforms(signal, [[`set(${PLACES[context]}, ${valueOf(path, type)})`], ...(set === undefined ? [] : [[`set(${path}, ${VALUES[type]})`]])])
+    }),
+  )
+}
+
 export const CASES: readonly OttlCase[] = [
+  ...fieldCases('logs'),
+  ...fieldCases('traces'),
+  ...fieldCases('metrics'),
   ...transforms('logs', [...EDITORS, ...FIELDS, ...results(EXPRESSIONS)]),
   ...filters('logs', [
     ...CONDITIONS.map((condition) => [condition]),
