@@ -4,7 +4,7 @@ import type { DataPoints, ExponentialHistogramPoint, HistogramPoint, Metric, Met
 import { lastCell } from '../exponential.ts'
 import { type Exemplar, ExponentialPoint, type FamilyPoints, type Metrics } from '../metrics.ts'
 
-export { type OmittedReason, type SeriesOptions, seriesMetrics } from './to_series.ts'
+export { type OmittedReason, seriesMetrics } from './to_series.ts'
 
 /**
  * Metrics as objects; those that are already stay what they are. Series become points with the time of their batch; counts,

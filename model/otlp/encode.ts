@@ -11,7 +11,7 @@ const RECORD_BYTES = 400
 const POINT_BYTES = 300
 
 /** Memory of the writer is kept for the next request unless a request was larger than this. */
-const WRITER_BYTES_MAX = 4 << 20
+const WRITER_BYTES_MAX = 16 << 20
 
 let writer = new ProtobufWriter(64 << 10)
 
