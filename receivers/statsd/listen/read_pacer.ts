@@ -1,3 +1,9 @@
+/**
+ * A smaller receive buffer might not hold what comes while the thread sleeps: of the smallest datagrams 208 KiB, which many systems
+ * give, hold no more than 270.
+ */
+export const PACED_BUFFER_BYTES_MIN = 1 << 20
+
 /** Packets are read so often at most, unless so many wait that one turn cannot take them all. */
 const TURN_MS = 1
 /** Of the datagrams of a socket libuv reads so many in one turn of the event loop. */

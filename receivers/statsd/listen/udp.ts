@@ -4,7 +4,7 @@ import type { Host } from '../../../component/component.ts'
 import { codeOf, listenErrorReason } from '../../../component/kit/listen_errors.ts'
 import { type Endpoint, parseEndpoint } from '../../../lib/endpoint.ts'
 import type { BufferSizes, Listener, ListenerSettings } from './listener.ts'
-import { ReadPacer } from './read_pacer.ts'
+import { PACED_BUFFER_BYTES_MIN, ReadPacer } from './read_pacer.ts'
 
 export interface UdpOptions {
   /** `host:port`; no host is every address of the machine, IPv4 and IPv6. */
@@ -43,8 +43,7 @@ export class UdpListener implements Listener {
   readonly #granted: BufferSizes
   #sockets: Socket[] = []
   #datagrams = 0
-  // The main thread has others to answer.
-  #pacer: ReadPacer | undefined = isMainThread ? undefined : new ReadPacer()
+  #pacer: ReadPacer | undefined
 
   constructor(options: UdpOptions, settings: ListenerSettings, granted: BufferSizes) {
     this.#options = options
@@ -78,7 +77,9 @@ export class UdpListener implements Listener {
     } catch (error) {
       throw new Error(`cannot listen on ${transport} ${endpoint}: ${listenErrorReason(error)}`, { cause: error })
     }
-    this.#sayBufferSize()
+    const bufferBytes = this.#sayBufferSize()
+    // The main thread has others to answer.
+    if (!isMainThread && bufferBytes >= PACED_BUFFER_BYTES_MIN) this.#pacer = new ReadPacer()
     for (const bound of this.addresses) host.listening({ configured: endpoint, ...bound })
   }
 
@@ -138,18 +139,20 @@ export class UdpListener implements Listener {
     return socket
   }
 
-  #sayBufferSize(): void {
+  /** Says how large the smallest buffer is, and warns when that is less than was asked for. */
+  #sayBufferSize(): number {
     const { recvBufferBytes } = this.#options
     // Linux doubles what is asked for, for its own bookkeeping, and says the double.
     const share = process.platform === 'linux' ? 2 : 1
     const sizes = this.#sockets.map((socket) => Math.floor(socket.getRecvBufferSize() / share))
     const least = Math.min(...sizes)
     this.#granted({ bytes: sizes.reduce((sum, size) => sum + size, 0), sockets: sizes.length })
-    if (recvBufferBytes === 0 || least >= recvBufferBytes) return
+    if (recvBufferBytes === 0 || least >= recvBufferBytes) return least
     this.#settings.log.warn(
       { wanted: recvBufferBytes, granted: least, hint: `sysctl -w net.core.rmem_max=${recvBufferBytes}` },
       'receive buffer is smaller than recv_buffer_bytes: bursts that do not fit are lost in the kernel',
     )
+    return least
   }
 }
 
