@@ -36,6 +36,7 @@ export function collectNeeds(uses: readonly unknown[]): IdentityNeeds {
     ...rules,
     lookups: [...new Set(all.flatMap(({ lookups }) => lookups))].sort(),
     resources: [...new Set(all.flatMap(({ resources }) => resources))].sort(),
+    ...(all.some(({ discovery }) => discovery === true) ? { discovery: true } : {}),
     containers: all.some(({ containers, lookups }) => containers || lookups.includes('container')),
     waitForMetadataMs: Math.max(0, ...all.map(({ waitForMetadataMs }) => waitForMetadataMs)),
   }

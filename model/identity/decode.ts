@@ -1,4 +1,5 @@
 import { RecentMap } from '../../lib/recent_map.ts'
+import { discoveryOf } from './discovery.ts'
 import { OBJECT_HEADER_WORDS, OBJECT_KINDS, ObjectFlag } from './encode.ts'
 import { formatIp } from './ip.ts'
 import { formatUuid, hexText } from './key.ts'
@@ -101,6 +102,7 @@ export class ObjectDecoder {
       job: this.#text(),
       labels: this.#labels(),
       annotations: this.#labels(),
+      ...((flags & ObjectFlag.hasDiscovery) === 0 ? {} : { discovery: discoveryOf(this.#textList()) }),
       createdMs: this.#time(),
       startedMs: this.#time(),
       terminatingMs: hasEnd ? this.#time() : 0,

@@ -1,3 +1,4 @@
+import { discoveryTexts } from './discovery.ts'
 import { formatIp, parseIp } from './ip.ts'
 import type { Journal } from './journal.ts'
 import { parseContainerId, parseUuid } from './key.ts'
@@ -16,6 +17,8 @@ export const ObjectFlag = {
   hasEnd: 8,
   isServiceEntry: 16,
   isHeadless: 32,
+  /** What the discovery of targets wants stands behind the annotations. */
+  hasDiscovery: 64,
 } as const
 
 /** Words of an object before its atoms, the first of which is that of the ports in a pod, endpoint or service. */
@@ -78,6 +81,8 @@ export class ObjectEncoder {
     this.#uid(pod.uid)
     this.#texts(pod.namespace, pod.name, pod.node, pod.serviceAccount, pod.workload.kind, pod.workload.name, pod.replicaSet, pod.job)
     this.#atoms.push(this.#journal.labels(pod.labels), this.#journal.labels(pod.annotations))
+    this.#flag(ObjectFlag.hasDiscovery, pod.discovery !== undefined)
+    if (pod.discovery !== undefined) this.#atoms.push(this.#journal.texts(discoveryTexts(pod.discovery)))
     this.#time(pod.createdMs)
     this.#time(pod.startedMs)
     if ((this.#flags & ObjectFlag.hasEnd) !== 0) {

@@ -43,6 +43,8 @@ export interface IdentityIndex {
   /** `id` is a container id of 64 hex digits, or a prefix of at least 12. */
   podByContainer(id: string): Pod | undefined
   podByName(namespace: string, name: string): Pod | undefined
+  /** All pods that the API server has now, also those that have succeeded or failed. Looks through the whole index; needs the look-up `pod_uid`. */
+  pods(): readonly Pod[]
   /** `host` as in a cluster name or Host header, without port; a wildcard ServiceEntry host matches. */
   serviceByHost(host: string): Service | undefined
   service(namespace: string, name: string): Service | undefined
@@ -74,6 +76,8 @@ export interface IdentityNeeds {
   readonly serviceLabels: readonly KeyRule[]
   /** Container names, ids and images. */
   readonly containers: boolean
+  /** What scrape targets are made of (`Pod.discovery`); not wanted without it. */
+  readonly discovery?: boolean
   /** How to reach the API server, when the user has settings of its own for it (Collector's `auth_type`, `context`). */
   readonly access?: { readonly authType: 'serviceAccount' | 'kubeConfig' | 'none'; readonly context: string }
   /** The start of the process waits this long for the first complete lists; 0 does not wait. */

@@ -23,6 +23,32 @@ export interface Container {
 /** Labels or annotations, only those that somebody needs. */
 export type Texts = Readonly<Record<string, string>>
 
+/** A port that a container of a pod declares. */
+export interface ContainerPort {
+  /** Name of the container. */
+  readonly container: string
+  readonly name: string
+  readonly port: number
+  /** TCP, UDP or SCTP. */
+  readonly protocol: string
+}
+
+/** What the discovery of scrape targets wants of a pod beside the rest. */
+export interface PodDiscovery {
+  /** Pending, Running, Succeeded, Failed or Unknown. */
+  readonly phase: string
+  /** `true`, `false` or `unknown`, as in the condition Ready. */
+  readonly ready: string
+  readonly hostIp: string
+  /** The owner reference that controls it, such as its ReplicaSet. */
+  readonly controllerKind: string
+  readonly controllerName: string
+  /** In the order of the containers. */
+  readonly ports: readonly ContainerPort[]
+  /** Names of the containers that are init containers. */
+  readonly initContainers: readonly string[]
+}
+
 export interface Pod {
   readonly kind: 'pod'
   readonly uid: string
@@ -50,6 +76,8 @@ export interface Pod {
   readonly terminatingMs: number
   /** When it had succeeded or failed and its addresses became free. */
   readonly endedMs: number
+  /** Only when somebody needs it. */
+  readonly discovery?: PodDiscovery
 }
 
 /** An endpoint of an EndpointSlice, or of a ServiceEntry: what serves a Service at an address. */

@@ -158,6 +158,27 @@ export class SharedIdentityIndex implements IdentityIndex {
     return pod as Pod | undefined
   }
 
+  pods(): readonly Pod[] {
+    const attached = this.#attached
+    if (attached === undefined) return []
+    const { memory, decoder } = attached
+    const pods: Pod[] = []
+    for (let slot = 0; slot * 2 < memory.table.length; slot++) {
+      const binding = Atomics.load(memory.table, slot * 2)
+      const header = binding === 0 ? 0 : (memory.words[binding] ?? 0)
+      const kind = header & 0xff
+      if (kind !== KeyKind.uid && kind !== KeyKind.uidText) continue
+      const stride = claimWords(header)
+      for (let i = 0; i < claimCount(header); i++) {
+        const at = binding + claimsOffset(header) + i * stride
+        if (stride > 4 && timeAt(memory.words, at + 4) !== Number.POSITIVE_INFINITY) continue
+        const object = decoder.object(memory.words[at] ?? 0)
+        if (object.kind === 'pod') pods.push(object)
+      }
+    }
+    return pods
+  }
+
   serviceByHost(host: string): Service | undefined {
     const name = hasUpperCase(host) ? host.toLowerCase() : host
     const service = this.#byTexts(KeyKind.host, name, '') ?? this.#byWildcard(name)

@@ -1,5 +1,6 @@
 import { defineReceiver } from '../../component/factory.ts'
 import { type PrometheusConfig, prometheusConfig } from './config.ts'
+import { usesOf } from './discovery.ts'
 import { PrometheusReceiver } from './receiver.ts'
 
 /** Scrapes what Prometheus would scrape. */
@@ -9,5 +10,6 @@ export const prometheusReceiver = defineReceiver<PrometheusConfig>({
   stability: { metrics: 'alpha' },
   runs: 'main',
   config: prometheusConfig,
+  uses: usesOf,
   create: (settings, config, next) => new PrometheusReceiver(settings, config, next),
 })

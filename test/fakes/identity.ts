@@ -42,6 +42,10 @@ export class FakeIdentityIndex implements IdentityIndex {
     return this.#last((o): o is Pod => o.kind === 'pod' && o.containers.some((container) => container.id.startsWith(id)))
   }
 
+  pods(): readonly Pod[] {
+    return this.#claims.flatMap(({ object, untilMs }) => (object.kind === 'pod' && untilMs === Number.POSITIVE_INFINITY ? [object] : []))
+  }
+
   podByName(namespace: string, name: string): Pod | undefined {
     return this.#last((o): o is Pod => o.kind === 'pod' && o.namespace === namespace && o.name === name)
   }

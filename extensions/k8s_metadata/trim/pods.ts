@@ -2,6 +2,7 @@ import type { Container, Pod } from '../../../model/identity/objects.ts'
 import { type OwnerReference, type Ownership, ownerOf } from '../owners/owner.ts'
 import type { ApiObject } from '../watch/sink.ts'
 import { addressesOf, distinctAddresses } from './addresses.ts'
+import { discoveryOf } from './discovery.ts'
 import { type Fields, fieldsOf, itemsOf, portsOf, textOf, timeOf } from './fields.ts'
 import type { Refuse } from './refusals.ts'
 import type { WantedTexts } from './wanted_texts.ts'
@@ -10,6 +11,7 @@ export interface PodTrim {
   readonly labels: WantedTexts
   readonly annotations: WantedTexts
   readonly containers: boolean
+  readonly discovery: boolean
   readonly refuse: Refuse
   /** Finds the owner when the chain is known exactly; undefined leaves it to the rules. */
   readonly exactOwner?: (controller: OwnerReference) => Ownership | undefined
@@ -44,6 +46,7 @@ export function trimPod(object: ApiObject, nowMs: number, options: PodTrim): Pod
     containers: options.containers ? containersOf(spec, status) : NO_CONTAINERS,
     labels: options.labels.pick(metadata['labels']),
     annotations: options.annotations.pick(metadata['annotations']),
+    ...(options.discovery ? { discovery: discoveryOf(object, controllerOf(metadata)) } : {}),
     createdMs,
     startedMs: timeOf(status['startTime']),
     terminatingMs: terminatingMs(metadata),

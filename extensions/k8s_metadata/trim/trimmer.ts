@@ -37,7 +37,13 @@ export class Trimmer {
 
   pod(object: ApiObject, nowMs: number): Pod {
     const { needs, refuse, exactOwner } = this.#options
-    return trimPod(object, nowMs, { ...this.#pod, containers: needs.containers, refuse, ...(exactOwner === undefined ? {} : { exactOwner }) })
+    return trimPod(object, nowMs, {
+      ...this.#pod,
+      containers: needs.containers,
+      discovery: needs.discovery === true,
+      refuse,
+      ...(exactOwner === undefined ? {} : { exactOwner }),
+    })
   }
 
   hostAddresses(pod: ApiObject): readonly string[] {

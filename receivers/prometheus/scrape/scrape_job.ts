@@ -31,6 +31,8 @@ export class ScrapeJob {
   readonly #defaults: TargetDefaults
   readonly #relabel: Relabeler
   readonly #scrapers = new Map<string, TargetScraper>()
+  /** What was made of labels, which are the same objects as long as nothing has changed. */
+  readonly #made = new WeakMap<FoundLabels, Target | NoTarget>()
   /** Ends of targets that are being told. */
   #ending: Promise<unknown> = Promise.resolve()
 
@@ -38,6 +40,10 @@ export class ScrapeJob {
     this.config = config
     this.#settings = settings
     this.#client = new PageClient(config, settings)
+    this.staticTargets = config.static_configs.flatMap(({ targets, labels }) => {
+      const own = Object.entries(labels).map(([name, value]): [string, string] => [name, String(value)])
+      return targets.map((address) => new Map([['__address__', address], ...own]))
+    })
     this.#relabel = relabeler(config.relabel_configs.map(relabelRule))
     const { interval, timeout } = scrapeTimes(config, global)
     this.#defaults = {
@@ -63,19 +69,15 @@ export class ScrapeJob {
   }
 
   /** What `static_configs` say. */
-  get staticTargets(): readonly FoundLabels[] {
-    return this.config.static_configs.flatMap(({ targets, labels }) => {
-      const own = Object.entries(labels).map(([name, value]): [string, string] => [name, String(value)])
-      return targets.map((address) => new Map([['__address__', address], ...own]))
-    })
-  }
+  readonly staticTargets: readonly FoundLabels[]
 
   /** Scrapes the targets that these make: begins with new ones, ends those that are gone, and lets the others be. */
   sync(found: readonly FoundLabels[]): void {
     const counts: Record<TargetState, number> = { active: 0, dropped: 0, invalid: 0, duplicate: 0 }
     const wanted = new Set<string>()
     for (const labels of found) {
-      const target = targetOf(labels, this.#defaults, this.#relabel)
+      const target = this.#made.get(labels) ?? targetOf(labels, this.#defaults, this.#relabel)
+      this.#made.set(labels, target)
       const state = typeof target === 'string' ? stateOf(target) : wanted.has(target.key) ? 'duplicate' : this.#wants(target, wanted)
       counts[state]++
     }
