@@ -26,6 +26,9 @@ export function isClientSide(edge: Edge): boolean {
   return edge.reporter === 'source' || (edge.reporter === 'unknown' && edge.direction === 'outbound')
 }
 
+/** Edges whose attributes are kept, about a KiB each; beyond it they are encoded anew. */
+const KNOWN_MAX = 16_384
+
 /** What is kept of an edge; `heads` and `log` are its user's, for what that makes of the attributes. */
 export interface KnownEdge {
   /** Encoded attributes. */
@@ -40,7 +43,8 @@ export class EdgeAttributes {
   readonly #tag: number
   #edges: EdgeTable | undefined
   #epoch = -1
-  #known: KnownEdge[] = []
+  #known: (KnownEdge | undefined)[] = []
+  #count = 0
   readonly #nothing: KnownEdge = { attributes: new Uint8Array(0), isClient: false, heads: [], log: '' }
 
   /** `tag` is what every attribute begins with (`AttributeTag`). */
@@ -54,8 +58,20 @@ export class EdgeAttributes {
       this.#edges = edges
       this.#epoch = edges.epoch
       this.#known = []
+      this.#count = 0
     }
-    return (this.#known[index] ??= this.#encode(edges.get(index)))
+    const known = this.#known[index]
+    return known ?? this.#add(index, edges.get(index))
+  }
+
+  #add(index: number, edge: Edge): KnownEdge {
+    if (this.#count++ >= KNOWN_MAX) {
+      this.#known = []
+      this.#count = 1
+    }
+    const known = this.#encode(edge)
+    this.#known[index] = known
+    return known
   }
 
   #encode(edge: Edge): KnownEdge {
