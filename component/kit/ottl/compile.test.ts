@@ -184,6 +184,8 @@ describe('what is not supported is told before any data', () => {
     { statement: 'set(body, SEVERITY_NUMBER_WARNING)', message: 'unknown enum SEVERITY_NUMBER_WARNING at column 11' },
     { statement: 'set(body, 1) where IsRootSpan()', message: 'IsRootSpan in the context log at column 20', expected: /^the context span$/ },
     { statement: 'set(body, ToLowerCase(5))', message: 'target of ToLowerCase is int at column 23', expected: /^string$/ },
+    { statement: 'set(body, Time(body, "%Q"))', message: 'format of Time is not a format of strptime: %Q is not supported at column 22' },
+    { statement: 'set(body, Time(body, "%Y", "Europe/Berlin"))', message: 'location of Time is "Europe/Berlin" at column 28' },
     { statement: 'set(body, Int("x"))', message: 'target of Int is wrong: a string is not an integer at column 15' },
     { statement: 'set(body, Duration("5"))', message: 'duration of Duration is 5 at column 20', expected: /duration such as 1m30s/ },
   ])('$statement', ({ statement, context = 'log', message, hint, expected }) => {

@@ -106,6 +106,53 @@ function createExtractPatterns(args: Arguments): Evaluate {
   }
 }
 
+function createParseKeyValue(args: Arguments): Evaluate {
+  const text = args.text('target')
+  const delimiter = args.literalText('delimiter', '=')
+  const pairDelimiter = args.literalText('pair_delimiter', ' ')
+  if (delimiter === '' || pairDelimiter === '' || delimiter === pairDelimiter)
+    throw args.fault('target', 'split by delimiters that are empty or the same', 'two delimiters')
+  return (item) => {
+    const source = text(item)
+    if (source === '') throw new EvaluationError('no pairs in an empty text')
+    const pairs = unquotedParts(source, pairDelimiter).map((pair) => {
+      const at = pair.indexOf(delimiter)
+      if (at < 0) throw new EvaluationError(`${pair} is no pair`)
+      return [pair.slice(0, at).trim(), pair.slice(at + delimiter.length).trim()] as const
+    })
+    return AttributeSet.of(Object.fromEntries(pairs))
+  }
+}
+
+/** The parts of a text between delimiters that stand outside of quotes; quotes are taken off, and empty parts left out. */
+function unquotedParts(text: string, delimiter: string): string[] {
+  const parts: string[] = []
+  let part = ''
+  let quote = ''
+  let isEscaped = false
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i] as string
+    if (quote === '' && text.startsWith(delimiter, i)) {
+      if (part !== '') parts.push(part)
+      part = ''
+      i += delimiter.length - 1
+      continue
+    }
+    if (!isEscaped && quote === '' && (char === '"' || char === "'")) {
+      quote = char
+      continue
+    }
+    if (!isEscaped && char === quote) {
+      quote = ''
+      continue
+    }
+    isEscaped = !isEscaped && char === '\\'
+    part += char
+  }
+  if (quote !== '') throw new EvaluationError('a quote without an end')
+  return part === '' ? parts : [...parts, part]
+}
+
 function idConverter(name: string, digits: 16 | 32): Converter {
   return converter(name, ['target'], (args) =>
     args.typed('target', (value) => {
@@ -142,6 +189,7 @@ export const CONVERSIONS: readonly Converter[] = [
     const text = args.text('target')
     return (item) => parseJson(text(item))
   }),
+  converter('ParseKeyValue', ['target', 'delimiter?', 'pair_delimiter?'], createParseKeyValue),
   converter('ExtractPatterns', ['target', 'pattern'], createExtractPatterns),
   converter('Coalesce', ['values'], (args) => {
     const values = args.values('values')

@@ -1,7 +1,9 @@
 import { EvaluationError } from '../errors.ts'
 import { expectDuration, expectText, expectTime } from '../expect.ts'
 import { Duration, floorDivide, Time } from '../values.ts'
-import { type Converter, converter } from './function.ts'
+import type { Arguments } from './arguments.ts'
+import { type Converter, converter, type Evaluate } from './function.ts'
+import { strptimeReader } from './strptime.ts'
 
 const UNITS: Readonly<Record<string, bigint>> = {
   ns: 1n,
@@ -47,9 +49,18 @@ function timeIn(name: string, unit: bigint): Converter {
   })
 }
 
+function createTime(args: Arguments): Evaluate {
+  const text = args.text('time')
+  const location = args.literalText('location', '')
+  if (location !== '' && location !== 'UTC') throw args.fault('location', `"${location}"`, 'UTC, or none for local time')
+  const read = args.compiled('format', (format) => strptimeReader(format, location === 'UTC'), 'a format of strptime')
+  return (item) => read(item)(text(item))
+}
+
 /** Converters of times and durations. */
 export const TIMES: readonly Converter[] = [
   converter('Duration', ['duration'], (args) => args.typed('duration', (value) => parseGoDuration(expectText(value)))),
+  converter('Time', ['time', 'format', 'location?'], createTime),
   converter('Now', [], () => () => new Time(BigInt(Date.now()) * 1_000_000n), { reads: 'clock' }),
   converter('Unix', ['seconds', 'nanoseconds?'], (args) => {
     const seconds = args.int('seconds')
