@@ -54,9 +54,9 @@ export class ReceiverRun {
   refusal: Error | undefined
   readonly #waiting = new Set<() => void>()
 
-  constructor(config: object, settings: FakeSettings = fakeSettings('receiver', 'prometheus')) {
+  constructor(config: object, settings: FakeSettings = fakeSettings('receiver', 'prometheus'), then?: (batch: DataPoints) => void | Promise<void>) {
     this.settings = settings
-    this.receiver = new PrometheusReceiver(this.settings, configOf(config), { metrics: { consume: (batch) => this.#take(batch as DataPoints) } })
+    this.receiver = new PrometheusReceiver(this.settings, configOf(config), { metrics: { consume: (batch) => this.#take(batch as DataPoints, then) } })
   }
 
   start(): void {
@@ -95,7 +95,9 @@ export class ReceiverRun {
     return this.points.filter(({ name }) => name === 'scrape_series_added').length
   }
 
-  #take({ groups }: DataPoints): void {
+  async #take(batch: DataPoints, then?: (batch: DataPoints) => void | Promise<void>): Promise<void> {
+    const { groups } = batch
+    await then?.(batch)
     for (const { resource, metrics } of groups) {
       for (const metric of metrics) {
         for (const point of metric.points) {
