@@ -2,8 +2,8 @@
  * Log records from access logs in one thread, stage by stage: `node bench/access_log_records.ts [rounds] [stage]`; with a
  * stage (a part of its name) only those.
  *
- * Prints CPU time per entry of decoding, of the `mesh` analysis, of writing the records as OTLP, and of reading them again as
- * the main thread does; and how large a record is and how many attributes it has.
+ * Prints CPU time per entry of decoding, of the `mesh` analysis, of writing the records as OTLP, and of reading them again, as
+ * the main thread does where a component looks into them; and how large a record is and how many attributes it has.
  */
 
 import { Ajv } from 'ajv'
