@@ -36,7 +36,7 @@ function textKey(value: string | number | boolean): string {
  *
  * A set that came by OTLP keeps its encoded form: `get`, `with`, `without` and `size` work on that, and encoding it copies it.
  * Asking for `keys` or `values` decodes all of it and lets the memory of the request go, so who keeps such a set for longer
- * than its batch asks for them.
+ * than its batch asks for them, or keeps what `detached` returns. Those of resources and scopes are detached already.
  */
 export class AttributeSet {
   #keys: readonly string[] | undefined
@@ -136,6 +136,12 @@ export class AttributeSet {
     this.writeTo(writer, field)
   }
 
+  /** The same attributes, without a hold on the request that they came with; for those that may be kept for longer than it. */
+  detached(): AttributeSet {
+    const bytes = this.#bytes
+    return bytes === undefined ? this : AttributeSet.ofWire(bytes.slice(this.#start, this.#end), 0, this.#end - this.#start)
+  }
+
   /** Plain data, for logs and tests. */
   toJSON(): unknown {
     return { keys: this.keys, values: this.values }
@@ -201,7 +207,8 @@ const EMPTY = new AttributeSet([], [])
 /** Memory of encoded sets: of those that came from an edit and go with their batch, and of those that live long. */
 let edited = new ProtobufWriter(0)
 let kept = new ProtobufWriter(0)
-const CHUNK_BYTES = 64 << 10
+/** Small, since one set that is kept holds all of its chunk. */
+const CHUNK_BYTES = 16 << 10
 
 /** A writer with some room: memory is given up chunk by chunk, when no set holds a part of it. */
 function roomIn(writer: ProtobufWriter): ProtobufWriter {

@@ -44,6 +44,8 @@ test('attributes that came encoded take edits as plain ones do', { timeout: TIME
       }
       expect(encodedForm(ours)).toEqual(expected)
       expect(ours).toEqual(expected)
+      expect(encoded.detached()).toEqual(plain)
+      expect(ours.detached().get('a')).toEqual(expected.get('a'))
       // Sets never change.
       expect(encoded).toEqual(plain)
     }),

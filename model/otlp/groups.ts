@@ -51,7 +51,7 @@ function readResource(fields: CheckedFields): Resource {
 const NO_RESOURCE: Resource = { attributes: AttributeSet.empty }
 
 function readResourceMessage(fields: CheckedFields): Resource {
-  const attributes = readAttributes(fields.bytes, fields.end, fields.limit, RESOURCE_ATTRIBUTES)
+  const attributes = readAttributes(fields.bytes, fields.end, fields.limit, RESOURCE_ATTRIBUTES).detached()
   let droppedAttributesCount = 0
   const entityRefs: EntityRef[] = []
   while (fields.next()) {
@@ -85,7 +85,7 @@ function readScope(fields: CheckedFields): Scope {
 const NO_SCOPE: Scope = { name: '', version: '' }
 
 function readScopeMessage(fields: CheckedFields): Scope {
-  const attributes = readAttributes(fields.bytes, fields.end, fields.limit, SCOPE_ATTRIBUTES)
+  const attributes = readAttributes(fields.bytes, fields.end, fields.limit, SCOPE_ATTRIBUTES).detached()
   let [name, version, droppedAttributesCount] = ['', '', 0]
   while (fields.next()) {
     if (fields.field === ScopeField.name) name = fields.text()
