@@ -5,7 +5,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Signal } from '../../../component/signal.ts'
 import { freePort, temporaryFolder } from '../child.ts'
 import { type CollectorConfig, type RunningCollector, startCollector } from '../collector.ts'
-import type { PeerName } from '../peers.ts'
 import { suite } from '../suite.ts'
 import { settled } from '../waiting.ts'
 import { CASES } from './cases.ts'
@@ -35,9 +34,7 @@ function configOf(port: number, folder: string): CollectorConfig {
   }
 }
 
-const OTELCOL = 'otelcol' as PeerName
-
-suite("the Go Collector's transform and filter, and ours", [OTELCOL], (paths) => {
+suite("the Go Collector's transform and filter, and ours", ['otelcol'], (paths) => {
   let collector: RunningCollector | undefined
   const folder = temporaryFolder('ottl')
   const written = (name: string): string => {
@@ -47,7 +44,7 @@ suite("the Go Collector's transform and filter, and ours", [OTELCOL], (paths) =>
 
   beforeAll(async () => {
     const port = await freePort()
-    collector = await startCollector({ binary: paths[OTELCOL], config: configOf(port, folder.path) })
+    collector = await startCollector({ binary: paths.otelcol, config: configOf(port, folder.path) })
     for (const signal of SIGNALS) {
       const response = await fetch(`http://127.0.0.1:${port}/v1/${signal}`, {
         method: 'POST',
