@@ -19,7 +19,7 @@ export interface RunningPrometheus {
 }
 
 /** Starts Prometheus with a scrape of each target (`host:port`) every second. The first scrape comes about 5 s later. */
-export async function startPrometheus(binary: string, targets: readonly string[]): Promise<RunningPrometheus> {
+export async function startPrometheus(binary: string, targets: readonly string[], metricsPath = '/metrics'): Promise<RunningPrometheus> {
   const folder = temporaryFolder('prometheus')
   const port = await freePort()
   const file = join(folder.path, 'prometheus.yml')
@@ -27,6 +27,7 @@ export async function startPrometheus(binary: string, targets: readonly string[]
     'global: { scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }',
     'scrape_configs:',
     '- job_name: meshscope',
+    `  metrics_path: ${metricsPath}`,
     '  static_configs:',
     `  - targets: ${JSON.stringify(targets)}`,
   ]
