@@ -14,6 +14,8 @@ import { k8sMetadataExtension } from '../../extensions/k8s_metadata/factory.ts'
 import { accessLogRecordsProcessor } from '../../processors/access_log_records/factory.ts'
 import { attributesProcessor } from '../../processors/attributes/factory.ts'
 import { batchProcessor } from '../../processors/batch/factory.ts'
+import { cumulativeToDeltaProcessor } from '../../processors/cumulativetodelta/factory.ts'
+import { deltaToCumulativeProcessor } from '../../processors/deltatocumulative/factory.ts'
 import { filterProcessor } from '../../processors/filter/factory.ts'
 import { k8sAttributesProcessor } from '../../processors/k8s_attributes/factory.ts'
 import { memoryLimiterProcessor } from '../../processors/memory_limiter/factory.ts'
@@ -37,6 +39,8 @@ export const registry: Registry = {
     accessLogRecordsProcessor,
     batchProcessor,
     memoryLimiterProcessor,
+    cumulativeToDeltaProcessor,
+    deltaToCumulativeProcessor,
     attributesProcessor,
     resourceProcessor,
     filterProcessor,
