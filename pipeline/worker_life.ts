@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import type { IngestOrigin } from '../component/link.ts'
 import type { GraphSpec } from '../component/spec.ts'
+import { FairInbox } from '../lib/fair_inbox.ts'
 import { type ThreadEnd, threadEnd, type WorkerPool } from '../lib/worker_pool.ts'
 import { BEAT_CELLS, Beat, type ChosenPorts, type FromWorker, type IngestTask, START_REQUEST, type ToWorker, type WorkerCommand } from './ingest_protocol.ts'
 
@@ -38,6 +39,8 @@ export class WorkerLife {
   readonly #abort = new AbortController()
   readonly #pending = new Map<number, Pending>()
   readonly #onMessage: (message: FromWorker) => void
+  /** Batches come this way, and what becomes of each decides when the next one comes. */
+  readonly #inbox = new FairInbox<FromWorker>((message) => this.#take(message))
   #requests = START_REQUEST
   #isStopping = false
   #hasEnded = false
@@ -49,7 +52,7 @@ export class WorkerLife {
     this.origin = options.origin
     this.#onMessage = options.onMessage
     this.#port = port1
-    port1.on('message', (message: FromWorker) => this.#take(message))
+    port1.on('message', (message: FromWorker) => this.#inbox.push(message))
     this.ready = new Promise<void>((resolve, reject) => this.#pending.set(START_REQUEST, { resolve: () => resolve(), reject }))
     // Who starts a worker waits for it; one that dies while nobody waits is reported by `ended`.
     this.ready.catch(() => {})
@@ -132,6 +135,7 @@ export class WorkerLife {
   #end(end: WorkerEnd): WorkerEnd {
     this.#hasEnded = true
     // The end arrives on another way than the messages: take those that were sent before it first.
+    this.#inbox.drain()
     for (let entry = receiveMessageOnPort(this.#port); entry !== undefined; entry = receiveMessageOnPort(this.#port)) this.#take(entry.message as FromWorker)
     this.#port.close()
     const error = new Error(`worker ${this.origin.worker} ended (${end.reason})${end.error === undefined ? '' : `: ${end.error.message}`}`, {

@@ -154,9 +154,9 @@ suite('a Go Collector behind us that comes late and goes in between', ['otelcol'
       const bodies = readFileSync(path, 'utf8')
         .split('\n')
         .slice(0, -1)
-        .flatMap((line) => parseLogsJson(line).groups.flatMap(({ records }) => records.map(({ body }) => String(body))))
+        .flatMap((line) => parseLogsJson(line).groups.flatMap(({ records }) => records.map(({ body }) => body)))
       const wanted = Array.from({ length: sent }, (_, i) => [0, 1, 2].map((j) => `request ${i} ${j}`)).flat()
-      expect([...new Set(bodies)].toSorted()).toEqual(wanted.toSorted())
+      expect(new Set(bodies)).toEqual(new Set(wanted))
       expect(sumOf(await relay.scrapeOwn(), 'meshscope_exporter_dropped_log_records')).toBe(0)
     } finally {
       client.close()
