@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { AttributeSet, type AttributeValue } from '../../../model/attributes.ts'
+import type { Metric } from '../../../model/data_points.ts'
 import { EvaluationError } from './errors.ts'
 import { holds, itemWith, plain, run } from './testing.ts'
 
@@ -223,5 +224,57 @@ describe('an editor of metrics', () => {
     expect(exemplars[0]?.value).toBe(1)
     item.metric = { name: 'e', description: '', unit: 's', type: 'exponential_histogram' }
     expect(() => run('scale_metric(10.0)', 'metric', item)).toThrow(EvaluationError)
+  })
+
+  test.for([
+    { aggregation: 'sum', value: 9n },
+    { aggregation: 'mean', value: 3n },
+    { aggregation: 'min', value: 1n },
+    { aggregation: 'max', value: 6n },
+    { aggregation: 'median', value: 2n },
+    { aggregation: 'count', value: 3n },
+  ])('makes one point of those that become the same: $aggregation', ({ aggregation, value }) => {
+    const item = itemWith()
+    const point = (given: bigint, pod: string, zone: string, startTimeNs = 5n) => ({
+      attributes: map({ pod, zone }),
+      startTimeNs,
+      timeNs: 9n,
+      flags: 0,
+      exemplars: [],
+      value: given,
+    })
+    const points = [point(2n, '1', 'a'), point(7n, '2', 'b'), point(6n, '3', 'a', 3n), point(1n, '4', 'a')]
+    const metric: Metric = { name: 'm', description: '', unit: '', type: 'sum', temporality: 'cumulative', isMonotonic: true, points }
+    item.metric = metric
+    run(`aggregate_on_attributes("${aggregation}", ["zone"])`, 'metric', item)
+    expect(metric.points.map((each) => [plain(each.attributes), each.value, each.startTimeNs])).toEqual([
+      [{ zone: 'a' }, value, 3n],
+      [{ zone: 'b' }, 7n, 5n],
+    ])
+  })
+
+  test('adds histograms of the same bounds up', () => {
+    const item = itemWith()
+    const point = (bounds: readonly number[], bucketCounts: readonly bigint[], sum: number) => ({
+      attributes: map({ pod: String(sum) }),
+      startTimeNs: 1n,
+      timeNs: 9n,
+      flags: 0,
+      exemplars: [],
+      bounds,
+      bucketCounts,
+      sum,
+      count: bucketCounts.reduce((total, count) => total + count),
+      min: sum / 2,
+      max: sum,
+    })
+    const points = [point([1], [1n, 2n], 4), point([1], [3n, 0n], 2), point([2], [1n, 1n], 8)]
+    const metric: Metric = { name: 'm', description: '', unit: '', type: 'histogram', temporality: 'delta', points }
+    item.metric = metric
+    run('aggregate_on_attributes("sum", [])', 'metric', item)
+    expect(metric.points.map(({ count, sum, min, max, bucketCounts }) => [count, sum, min, max, bucketCounts])).toEqual([
+      [6n, 6, 1, 4, [4n, 2n]],
+      [2n, 8, 4, 8, [1n, 1n]],
+    ])
   })
 })

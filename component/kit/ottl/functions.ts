@@ -1,3 +1,4 @@
+import { AGGREGATION } from './functions/aggregate.ts'
 import { CHECKS } from './functions/checks.ts'
 import { CONVERSIONS } from './functions/conversions.ts'
 import { EDITORS } from './functions/editors.ts'
@@ -12,5 +13,5 @@ import { TIMES } from './functions/times.ts'
  * https://github.com/open-telemetry/opentelemetry-collector-contrib/blob/main/pkg/ottl/ottlfuncs/README.md
  */
 export const FUNCTIONS: ReadonlyMap<string, Converter | Editor> = new Map(
-  [...EDITORS, ...REPLACEMENTS, ...METRIC_EDITORS, ...CHECKS, ...CONVERSIONS, ...TEXTS, ...TIMES].map((spec) => [spec.name, spec]),
+  [...EDITORS, ...REPLACEMENTS, ...METRIC_EDITORS, AGGREGATION, ...CHECKS, ...CONVERSIONS, ...TEXTS, ...TIMES].map((spec) => [spec.name, spec]),
 )

@@ -266,6 +266,10 @@ const SPAN_STATEMENTS = [
 ]
 
 const METRIC_STATEMENTS = [
+  ...['sum', 'mean', 'min', 'max', 'median', 'count'].map((name) => [
+    `aggregate_on_attributes("${name}", []) where metric.type == METRIC_DATA_TYPE_GAUGE or metric.type == METRIC_DATA_TYPE_HISTOGRAM`,
+  ]),
+  ['aggregate_on_attributes("sum")', 'aggregate_on_attributes("max", ["path"]) where metric.type == METRIC_DATA_TYPE_HISTOGRAM'],
   ['convert_sum_to_gauge() where metric.name == "kube_requests_total"', 'convert_gauge_to_sum("cumulative", false) where metric.name == "temperature"'],
   ['scale_metric(10.0, "x") where metric.unit != "C"'],
   [
