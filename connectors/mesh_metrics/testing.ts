@@ -193,7 +193,7 @@ export function samplesOf(metrics: SeriesMetrics): Sample[] {
   return metrics.families.flatMap(({ family, series, values, offset, stride }) =>
     series.map((attributes, i) => {
       const own = [...values.subarray(offset + i * stride, offset + i * stride + valuesPerPoint(family))]
-      const labels = Object.fromEntries(attributes.keys.map((key, at) => [key, String(attributes.values[at])]))
+      const labels = Object.fromEntries(attributes.keys.map((key, at) => [key, attributes.values[at] as string]))
       if (family.type !== 'histogram') return { name: family.name, labels, value: own[0] as number, sum: 0, buckets: [] }
       const buckets = own.slice(0, -1)
       return { name: family.name, labels, value: buckets.reduce((sum, count) => sum + count, 0), sum: own.at(-1) as number, buckets }

@@ -55,7 +55,8 @@ function newHub(clock: FakeClock, settings: Partial<SeriesHubSettings> = {}): Se
 function rowsOf(families: readonly FamilyPoints[]): Map<string, number[]> {
   const rows = new Map<string, number[]>()
   const { series, values, stride } = families[0] as FamilyPoints
-  for (const [i, attributes] of series.entries()) rows.set(attributes.values.join('|'), [...values.subarray(i * stride, (i + 1) * stride)])
+  for (const [i, attributes] of series.entries())
+    rows.set((attributes.values as readonly string[]).join('|'), [...values.subarray(i * stride, (i + 1) * stride)])
   return rows
 }
 
