@@ -63,7 +63,7 @@ test.for(Object.entries(LAYOUTS))('gives the same messages however the bytes are
       expect(seen.findIndex((text, i) => text !== bodies[i])).toBe(-1)
       expect(frames.pendingBytes).toBe(0)
     }),
-    { numRuns: 60 },
+    { numRuns: 25 },
   )
 })
 
