@@ -89,7 +89,10 @@ async function chain(first: string, type: string) {
 function seriesOf({ samples }: ParsedExposition, own: Readonly<Record<string, string>>): string[] {
   return samples
     .filter(({ name }) => !REPORTS.has(name))
-    .map(({ name, labels, value, exemplar }) => `${name}${JSON.stringify(Object.entries({ ...own, ...labels }).sort())} ${value} ${JSON.stringify(exemplar)}`)
+    .map(
+      ({ name, labels, value, exemplar }) =>
+        `${name}${JSON.stringify(Object.entries({ ...own, ...labels }).sort(([a], [b]) => (a < b ? -1 : 1)))} ${value} ${JSON.stringify(exemplar)}`,
+    )
     .sort()
 }
 

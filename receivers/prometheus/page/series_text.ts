@@ -42,6 +42,9 @@ export function labelsEnd(line: string, open: number): number {
   return -1
 }
 
+/** A label that is not empty, and has no escapes, with what separates it from the next one. */
+const PLAIN_LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="([^"\\]+)"(?:,|(?=\}))/y
+
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const CLOSE = 0x7d
@@ -60,6 +63,7 @@ class LabelReader {
   }
 
   read(): SeriesText | LineFault {
+    this.#plainLabels()
     for (;;) {
       this.#space()
       if (this.#text[this.#at] === '}') break
@@ -72,6 +76,18 @@ class LabelReader {
     }
     if (this.#text.slice(this.#at + 1).trim() !== '') return 'labels'
     return this.#name === '' ? 'name' : { name: this.#name, labels: this.#labels }
+  }
+
+  /** Takes what is written as nearly all pages write it, up to the first label that is not. */
+  #plainLabels(): void {
+    PLAIN_LABEL.lastIndex = this.#at
+    for (let found = PLAIN_LABEL.exec(this.#text); found !== null; found = PLAIN_LABEL.exec(this.#text)) {
+      const [, name = '', value = ''] = found
+      // Told by the way that knows of everything.
+      if (this.#labels.has(name)) return
+      this.#labels.set(name, value)
+      this.#at = PLAIN_LABEL.lastIndex
+    }
   }
 
   #item(): LineFault | undefined {

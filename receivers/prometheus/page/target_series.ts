@@ -1,4 +1,4 @@
-import { AttributeSet, type Resource } from '../../../model/attributes.ts'
+import { AttributeSet, type Resource, type Scope } from '../../../model/attributes.ts'
 import type { DataPoint, DataPoints } from '../../../model/data_points.ts'
 import type { Labels, Relabeler } from '../targets/relabel.ts'
 import { Families, type Family, type RoleOfLine } from './families.ts'
@@ -35,8 +35,12 @@ export interface PageCounts {
 }
 
 interface Entry {
+  /** Empty once the entry is not in use any more. */
+  text: string
   seen: number
   readonly slot: Slot | undefined
+  /** What came behind it last time. Pages mostly have one order, and comparing two texts takes less time than finding one among many. */
+  next: Entry | undefined
 }
 
 /** Points are handed on in batches of about so many, so that consumers do not keep others waiting. */
@@ -58,6 +62,12 @@ export class TargetSeries implements PageSink {
   readonly #groups = new Map<string, SeriesGroup>()
   #time: ScrapeTime = { scrape: 0, timeMs: 0 }
   #seenEntries = 0
+  /** Mostly there is one only. */
+  #lastGroup: { readonly job: string; readonly instance: string; readonly scope: Scope; readonly group: SeriesGroup } | undefined
+  /** The entry of the line before. */
+  #last: Entry | undefined
+  /** Stands before the first line. */
+  readonly #first: Entry = { text: '', seen: 0, slot: undefined, next: undefined }
 
   constructor(options: TargetSeriesOptions) {
     this.#options = options
@@ -67,12 +77,15 @@ export class TargetSeries implements PageSink {
   begin(timeMs: number): void {
     this.#time = { scrape: this.#time.scrape + 1, timeMs }
     this.#seenEntries = 0
+    this.#last = this.#first
     this.counts = noCounts()
   }
 
   metadata(keyword: Metadata, name: string, text: string): void {
     // What the lines of a family are is decided when they are first seen.
-    if (this.#families.set(keyword, name, text)) this.#entries.clear()
+    if (!this.#families.set(keyword, name, text)) return
+    for (const entry of this.#entries.values()) entry.text = ''
+    this.#entries.clear()
   }
 
   malformed(fault: LineFault, line: string): void {
@@ -80,7 +93,7 @@ export class TargetSeries implements PageSink {
   }
 
   sample(line: SampleLine): void {
-    const entry = this.#entries.get(line.series) ?? this.#newEntry(line.series)
+    const entry = this.#entryOf(line.series)
     if (entry === undefined) return
     const { counts } = this
     counts.scraped++
@@ -113,7 +126,9 @@ export class TargetSeries implements PageSink {
         yield* this.#pointsOf(group, metric, batches)
         if (metric.series.size === 0) group.metrics.delete(name)
       }
-      if (group.isEmpty) this.#groups.delete(key)
+      if (!group.isEmpty) continue
+      this.#groups.delete(key)
+      this.#lastGroup = undefined
     }
     if (!batches.isEmpty) yield batches.take()
     this.#forgetUnseen()
@@ -148,11 +163,29 @@ export class TargetSeries implements PageSink {
 
   #forgetUnseen(): void {
     if (this.#seenEntries === this.#entries.size) return
-    for (const [text, { seen }] of this.#entries) if (seen !== this.#time.scrape) this.#entries.delete(text)
+    for (const [text, entry] of this.#entries) {
+      if (entry.seen === this.#time.scrape) continue
+      entry.text = ''
+      this.#entries.delete(text)
+    }
     if (this.#families.size <= NEW_FAMILIES_MAX) return
     const used = new Set<Family>()
     for (const group of this.#groups.values()) for (const { family } of group.metrics.values()) if (family !== undefined) used.add(family)
     this.#families.keepOnly(used)
+  }
+
+  #entryOf(series: string): Entry | undefined {
+    const last = this.#last
+    const expected = last?.next
+    if (expected !== undefined && expected.text === series) {
+      this.#last = expected
+      return expected
+    }
+    const entry = this.#entries.get(series) ?? this.#newEntry(series)
+    if (entry === undefined) return undefined
+    if (last !== undefined) last.next = entry
+    this.#last = entry
+    return entry
   }
 
   #newEntry(series: string): Entry | undefined {
@@ -173,7 +206,7 @@ export class TargetSeries implements PageSink {
       return undefined
     }
     if (slot !== undefined) this.counts.added++
-    const entry = { seen: 0, slot }
+    const entry: Entry = { text, seen: 0, slot, next: undefined }
     this.#entries.set(text, entry)
     return entry
   }
@@ -236,6 +269,9 @@ export class TargetSeries implements PageSink {
     const of = (name: string): string => labels.get(name) ?? ''
     const [job, instance] = [of('job'), of('instance')]
     const scope = { name: of('otel_scope_name'), version: of('otel_scope_version') }
+    const last = this.#lastGroup
+    if (last !== undefined && last.job === job && last.instance === instance && last.scope.name === scope.name && last.scope.version === scope.version)
+      return last.group
     const key = JSON.stringify([job, instance, scope.name, scope.version])
     let group = this.#groups.get(key)
     if (group === undefined) {
@@ -244,6 +280,7 @@ export class TargetSeries implements PageSink {
       group = new SeriesGroup(isTarget ? resource : otherResource(job, instance), scope)
       this.#groups.set(key, group)
     }
+    this.#lastGroup = { job, instance, scope, group }
     return group
   }
 

@@ -31,7 +31,7 @@ export interface Page {
 
 const REDIRECTS_MAX = 10
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
-const CHUNK_BYTES = 64 << 10
+const CHUNK_BYTES = 16 << 10
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
   'OpenMetricsText1.0.0': 'application/openmetrics-text;version=1.0.0',
   'OpenMetricsText0.0.1': 'application/openmetrics-text;version=0.0.1',
@@ -170,7 +170,8 @@ async function* read(response: IncomingMessage, { isGzip, bytesMax, signal }: Re
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       bytes += chunk.length
       if (bytes > bytesMax) throw new ScrapeError('too_large', `the page has more than ${bytesMax} bytes (body_size_limit)`)
-      yield chunk
+      // The reader looks at the clock behind each piece.
+      for (let at = 0; at < chunk.length; at += CHUNK_BYTES) yield chunk.subarray(at, at + CHUNK_BYTES)
     }
   } catch (error) {
     throw error instanceof ScrapeError ? error : readError(error, signal)
