@@ -329,6 +329,7 @@ function decodeMap(bytes: Uint8Array, start: number, end: number): AttributeSet 
 
 /** Writes a `KeyValue` as field `field`. */
 export function writeKeyValue(writer: ProtobufWriter, field: number, key: string, value: AttributeValue): void {
+  if (typeof value === 'string' && writer.textEntry(field, key, value)) return
   writer.open(field)
   writer.string(1, key)
   writeValue(writer, 2, value)

@@ -137,6 +137,22 @@ describe('ProtobufWriter', () => {
     expect(new ProtobufWriter(16).bytesRange(7, source, 10, 10 + size).finish()).toEqual(new ProtobufWriter().bytes(7, part).finish())
   })
 
+  test.for([
+    { name: 'short texts', field: 6, key: 'http.request.method', value: 'GET', isWritten: true },
+    { name: 'empty texts', field: 15, key: '', value: '', isWritten: true },
+    { name: 'a key that is not ASCII', field: 6, key: 'é', value: 'GET', isWritten: false },
+    { name: 'a value that is not ASCII', field: 6, key: 'a', value: 'ü', isWritten: false },
+    { name: 'as much as one byte can count', field: 6, key: 'a'.repeat(60), value: 'b'.repeat(61), isWritten: true },
+    { name: 'one more', field: 6, key: 'a'.repeat(60), value: 'b'.repeat(62), isWritten: false },
+    { name: 'a field number of two bytes', field: 16, key: 'a', value: 'b', isWritten: false },
+  ])('writes an entry of $name at once, or not at all', ({ field, key, value, isWritten }) => {
+    const writer = new ProtobufWriter(16).varint(1, 1)
+    expect(writer.textEntry(field, key, value)).toBe(isWritten)
+    const slow = new ProtobufWriter().varint(1, 1)
+    if (isWritten) slow.open(field).string(1, key).open(2).string(1, value).close().close()
+    expect(writer.finish()).toEqual(slow.finish())
+  })
+
   test('writes ids from hex digits of either case', () => {
     expect([...new ProtobufWriter().hex(1, '00aFfF').finish()]).toEqual([0x0a, 3, 0x00, 0xaf, 0xff])
     expect([...new ProtobufWriter().hex(1, 'zz').finish()]).toEqual([0x0a, 1, 0])

@@ -6,6 +6,8 @@ const FIXED64 = 1
 const LENGTH_DELIMITED = 2
 const FIXED32 = 5
 
+const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
+
 /** The loop is faster up to here; below 128, the length is one byte. */
 const SHORT_TEXT_MAX = 64
 
@@ -61,7 +63,8 @@ export class ProtobufWriter {
     if (typeof value === 'number' && value >= 0) {
       if (!Number.isSafeInteger(value)) throw new RangeError(`BUG: field ${field} of a protobuf message got ${value}, not a safe integer`)
       this.#varint(value)
-    } else this.#varint64(BigInt(value))
+    } else if (typeof value === 'bigint' && value >= 0n && value <= MAX_SAFE) this.#varint(Number(value))
+    else this.#varint64(BigInt(value))
     return this
   }
 
@@ -120,6 +123,42 @@ export class ProtobufWriter {
     this.#reserve(value.length * 3)
     this.#at += encoder.encodeInto(value, this.#bytes.subarray(this.#at)).written
     return this.close()
+  }
+
+  /**
+   * A message with a string as field 1 and, as field 2, a message with a string as field 1: an entry of many maps. Both texts must be
+   * short ASCII; otherwise nothing is written and the result is false.
+   */
+  textEntry(field: number, key: string, value: string): boolean {
+    const size = key.length + value.length + 6
+    if (size > 127 || field > 15) return false
+    this.#reserve(size + 2)
+    const bytes = this.#bytes
+    let at = this.#at
+    bytes[at] = (field << 3) | LENGTH_DELIMITED
+    bytes[at + 1] = size
+    bytes[at + 2] = 0x0a
+    bytes[at + 3] = key.length
+    at += 4
+    let units = 0
+    for (let i = 0; i < key.length; i++) {
+      const unit = key.charCodeAt(i)
+      units |= unit
+      bytes[at++] = unit
+    }
+    bytes[at] = 0x12
+    bytes[at + 1] = value.length + 2
+    bytes[at + 2] = 0x0a
+    bytes[at + 3] = value.length
+    at += 4
+    for (let i = 0; i < value.length; i++) {
+      const unit = value.charCodeAt(i)
+      units |= unit
+      bytes[at++] = unit
+    }
+    if (units > 0x7f) return false
+    this.#at = at
+    return true
   }
 
   /** A field of type bytes from hex digits, two for each byte; what is no digit reads as 0. */
