@@ -49,7 +49,7 @@ interface Run {
 
 async function compare(work: Work): Promise<void> {
   console.log(`\n${work === 'access_logs' ? 'envoyals -> otlp_grpc' : 'otlp -> attributes (one insert) -> otlp_grpc'}, compression ${compression}`)
-  console.log('program      offered/s     sent/s   sent/CPU-s  RSS MiB  bytes/record  attributes  sender CPU')
+  console.log('program      offered/s     sent/s    lost   sent/CPU-s  RSS MiB  bytes/record  attributes  sender CPU')
   const ours = await measured(work, ourRate, (settings) => startOurs({ ...settings, ...own }))
   if (values.collector === '') return console.log('no Collector; run the interop tests once, or name it with --collector')
   const theirs = await measured(work, theirRate, (settings) => startCollector(values.collector, settings))
@@ -74,6 +74,7 @@ async function measured(work: Work, rate: number, start: (settings: ProgramSetti
       program.name.padEnd(10),
       kilo(one.offered).padStart(11),
       kilo(one.perSecond).padStart(10),
+      `${(100 * Math.max(0, 1 - one.sent / one.offered / seconds)).toFixed(1)} %`.padStart(7),
       kilo(one.perCpuSecond).padStart(12),
       rss.toFixed(0).padStart(8),
       (bytes / sent).toFixed(0).padStart(13),
