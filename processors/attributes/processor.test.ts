@@ -1,9 +1,13 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { AttributeSet } from '../../model/attributes.ts'
 import { newLogRecord } from '../../model/log_records.ts'
 import type { Logs } from '../../model/logs.ts'
 import type { Metrics, SeriesMetrics } from '../../model/metrics.ts'
 import { newSpan, type Traces } from '../../model/traces.ts'
+import { checkedConfig } from '../../test/fakes/checked_config.ts'
 import { CollectingConsumer } from '../../test/fakes/consumers.ts'
 import { familyPoints, metricFamily, metricsOf } from '../../test/fakes/metrics.ts'
 import { type AttributesConfig, config } from './config.ts'
@@ -48,4 +52,17 @@ test('a series of the daemon itself keeps one set of attributes from read to rea
 test('problems of actions and of what they match are told at their places', () => {
   const problems = config.check?.({ actions: [{ action: 'delete' }], include: { match_type: 'strict' }, exclude: { match_type: 'strict' } })
   expect(problems?.map(({ path }) => path)).toEqual([['actions', 0], ['include'], ['exclude']])
+})
+
+test('what the README shows is a good config, patterns of Go included', () => {
+  const readme = readFileSync(join(import.meta.dirname, 'README.md'), 'utf8')
+  const { processors } = parse(/```yaml\n([\s\S]*?)```/.exec(readme)?.[1] ?? '') as { readonly processors: { readonly attributes: object } }
+  const { actions } = checkedConfig(config, processors.attributes)
+  const attributes = AttributeSet.of({ 'url.full': 'https://shop/cart?id=7', 'internal.x': 1n, 'http.response.status_code': '404' })
+  const next = new CollectingConsumer<Logs>()
+  const record = newLogRecord({ attributes })
+  void new LogAttributeActions({ actions }, next).consume({ groups: [{ ...HEAD, records: [record] }] })
+  expect(record.attributes.get('path')).toBe('/cart')
+  expect(record.attributes.get('internal.x')).toBeUndefined()
+  expect(record.attributes.get('http.response.status_code')).toBe(404n)
 })

@@ -29,7 +29,6 @@ const ACTION_SCHEMA = {
     },
     pattern: {
       type: 'string',
-      format: 'regex',
       description:
         'For `extract` what the value must match, with named groups `(?P<name>…)`. For `delete` and `hash` the keys that are acted on, beside `key`.',
     },
