@@ -9,6 +9,11 @@ import { freePort } from './daemon_process.ts'
 
 const CACHE = join(homedir(), '.cache', 'meshscope-peers')
 const START_TIMEOUT_MS = 10_000
+const STOP_TIMEOUT_MS = 3000
+/** About the length of a line of the load, with what the kernel keeps of it. */
+const LINE_BYTES = 50
+/** The state of a listening TCP socket in /proc/net/tcp. */
+const LISTENS = '0A'
 
 /** The Collector that the interop tests have built; empty when they have not. */
 export function cachedCollector(): string {
@@ -65,12 +70,18 @@ export async function startCollector(binary: string, transport: 'udp' | 'tcp'): 
       told += lines
       size = linesPerPacket
     },
-    lines: async () => told - (transport === 'udp' ? (socketOf(port).drops + socketOf(port).waiting) * size : 0),
-    dropped: async () => (transport === 'udp' ? socketOf(port).drops : 0),
+    lines: async () => {
+      const { drops, waitingBytes } = socketsOf(port, transport)
+      return told - drops * size - Math.ceil(waitingBytes / LINE_BYTES)
+    },
+    dropped: async () => socketsOf(port, transport).drops,
     stop: async () => {
       const ended = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGTERM')
+      // With a TCP connection it once had it does not end by itself.
+      const force = setTimeout(kill, STOP_TIMEOUT_MS)
       await ended
+      clearTimeout(force)
       process.off('exit', kill)
       rmSync(folder, { recursive: true, force: true })
     },
@@ -89,12 +100,17 @@ async function answering(url: string): Promise<void> {
   }
 }
 
-/** What the kernel says of the UDP socket of a port: datagrams dropped, and at least how many wait (proc(5), /proc/net/udp). */
-function socketOf(port: number): { readonly drops: number; readonly waiting: number } {
+/** What the kernel says of the sockets of a port: datagrams dropped, and bytes that wait (proc(5), /proc/net/udp and tcp). */
+function socketsOf(port: number, transport: 'udp' | 'tcp'): { readonly drops: number; readonly waitingBytes: number } {
   const hex = port.toString(16).toUpperCase().padStart(4, '0')
-  const row = readFileSync('/proc/net/udp', 'latin1')
-    .split('\n')
-    .find((line) => line.includes(`:${hex} 00000000:0000`))
-  const columns = row?.trim().split(/\s+/) ?? []
-  return { drops: Number(columns.at(-1) ?? 0), waiting: columns[4]?.endsWith(':00000000') === false ? 1 : 0 }
+  let drops = 0
+  let waitingBytes = 0
+  for (const line of readFileSync(`/proc/net/${transport}`, 'latin1').split('\n')) {
+    const columns = line.trim().split(/\s+/)
+    if (columns[1]?.endsWith(`:${hex}`) !== true) continue
+    // Of a listening socket this is the number of connections that nobody has accepted yet.
+    if (columns[3] !== LISTENS) waitingBytes += Number.parseInt(columns[4]?.split(':')[1] ?? '0', 16)
+    if (transport === 'udp') drops += Number(columns.at(-1) ?? 0)
+  }
+  return { drops, waitingBytes }
 }

@@ -86,9 +86,10 @@ async function tcpSender(): Promise<Sender> {
       isFull = !socket.write(packet)
     },
     drained: () => (isFull ? once(socket, 'drain') : turn()),
+    // The Collector never closes its side.
     end: async () => {
-      socket.end()
-      await once(socket.resume(), 'close')
+      await new Promise<void>((resolve) => socket.end(() => resolve()))
+      socket.destroy()
     },
   }
 }
