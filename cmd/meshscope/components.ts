@@ -6,6 +6,7 @@ import { fileExporter } from '../../exporters/file/factory.ts'
 import { otlpGrpcExporter } from '../../exporters/otlp_grpc/factory.ts'
 import { otlpHttpExporter } from '../../exporters/otlp_http/factory.ts'
 import { prometheusExporter } from '../../exporters/prometheus/factory.ts'
+import { zipkinExporter } from '../../exporters/zipkin/factory.ts'
 import { basicAuthExtension } from '../../extensions/basicauth/factory.ts'
 import { bearerTokenAuthExtension } from '../../extensions/bearertokenauth/factory.ts'
 import { fileStorageExtension } from '../../extensions/file_storage/factory.ts'
@@ -52,6 +53,7 @@ export const registry: Registry = {
     prometheusExporter,
     otlpGrpcExporter,
     otlpHttpExporter,
+    zipkinExporter,
     healthCheckExtension,
     k8sMetadataExtension,
     bearerTokenAuthExtension,

@@ -1,0 +1,11 @@
+export {
+  DROPPED_SPANS,
+  ENQUEUE_FAILED_SPANS,
+  FAILED_ATTEMPTS,
+  FAILED_SPANS,
+  IN_FLIGHT_REQUESTS,
+  QUEUE_CAPACITY,
+  QUEUE_SIZE,
+  QUEUED_ITEMS,
+  SENT_SPANS,
+} from '../../component/kit/queue/telemetry.ts'
