@@ -5,6 +5,7 @@ import type { IdentityNeeds } from '../../model/identity/index.ts'
 import { SharedIdentityIndex } from '../../model/identity/shared_index.ts'
 import type { K8sMetadataConfig } from './config.ts'
 import { KubeWatch } from './kube_watch.ts'
+import { collectNeeds } from './needs.ts'
 import { rightsFor } from './rights.ts'
 import { apiObject, checked, meshPod, needing } from './testing.ts'
 import type { ReflectorTimings } from './watch/reflector.ts'
@@ -116,6 +117,34 @@ function fill(api: FakeKubeApi): void {
   api.create('serviceentries', apiObject('pay', { spec: { hosts: ['pay.example.com'], addresses: ['240.0.0.0/8'], ports: [{ number: 443 }] } }))
   api.create('workloadentries', apiObject('vm-1', { spec: { address: '192.0.2.9', labels: { app: 'vm' } } }))
 }
+
+test('pods are listed with what makes scrape targets, where somebody needs it, as they come and go', async () => {
+  const api = await startApi()
+  for (const index of [1, 2]) api.create('pods', meshPod(index))
+  const needs = collectNeeds([needing({ resources: ['pods'] }), needing({ lookups: ['pod_uid'], resources: ['pods'], containers: true, discovery: true })])
+  const open = new OpenWatch({ server: api.url, needs })
+  await open.synced()
+  expect(
+    open.index
+      .pods()
+      .map(({ name }) => name)
+      .sort((a, b) => (a < b ? -1 : 1)),
+  ).toEqual([1, 2].map((index) => meshPod(index).metadata.name).sort((a, b) => (a < b ? -1 : 1)))
+  expect(open.index.pods().find(({ name }) => name === meshPod(1).metadata.name)?.discovery).toMatchObject({
+    phase: 'Running',
+    hostIp: '192.168.0.1',
+    controllerKind: 'ReplicaSet',
+    ports: [
+      { container: 'cart', name: 'http', port: 8080, protocol: 'TCP' },
+      { container: 'istio-proxy', name: 'http', port: 15_090, protocol: 'TCP' },
+    ],
+    initContainers: ['istio-init'],
+  })
+  api.update('pods', meshPod(1, { status: { phase: 'Failed' } }))
+  await open.until(() => open.index.pods().some(({ discovery }) => discovery?.phase === 'Failed'))
+  api.delete('pods', 'shop', meshPod(2).metadata.name)
+  await open.until(() => open.index.pods().length === 1)
+})
 
 test('every object of the cluster is found by all its keys', async () => {
   const api = await startApi()

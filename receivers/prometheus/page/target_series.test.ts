@@ -163,7 +163,7 @@ describe('a page', () => {
     const { scrape } = targetSeries()
     const page = Array.from({ length: 12_001 }, (_, i) => `x{i="${i}"} ${i}\n`).join('')
     const batches = scrape(page)
-    expect(batches.map((batch) => batch.groups[0]?.metrics[0]?.points.length)).toEqual([5000, 5000, 2001])
+    expect(batches.map((batch) => batch.groups[0]?.metrics[0]?.points.length)).toEqual([2000, 2000, 2000, 2000, 2000, 2000, 1])
     expect(new Set(shown(batches).map(({ value }) => value)).size).toBe(12_001)
   })
 

@@ -44,7 +44,7 @@ interface Entry {
 }
 
 /** Points are handed on in batches of about so many, so that consumers do not keep others waiting. */
-const BATCH_POINTS = 5000
+const BATCH_POINTS = 2000
 const NAME = '__name__'
 const NEW_FAMILIES_MAX = 1000
 
