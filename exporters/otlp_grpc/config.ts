@@ -41,6 +41,8 @@ const schema = {
       description: 'How requests are spread over the addresses of a name.',
     },
     wait_for_ready: { type: 'boolean', default: false, description: 'Whether an attempt waits for a connection, up to `timeout`, instead of failing at once.' },
+    read_buffer_size: { type: 'integer', minimum: 0, default: 0, description: 'Read and not needed: Node.js sizes its buffers by itself.' },
+    write_buffer_size: { type: 'integer', minimum: 0, default: 524_288, description: 'Read and not needed: Node.js sizes its buffers by itself.' },
     authority: { type: 'string', minLength: 1, description: 'The `:authority` of requests, instead of the endpoint.' },
     ...QUEUE_PROPERTIES,
   },

@@ -1,7 +1,7 @@
 import type { Agent, ClientRequest, IncomingMessage } from 'node:http'
-import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
+import { type AgentOptions, Agent as TlsAgent, request as tlsRequest } from 'node:https'
 import { promisify } from 'node:util'
-import { deflate, gzip, zstdCompress } from 'node:zlib'
+import { constants, deflate, gzip, zstdCompress } from 'node:zlib'
 import type { Settings } from '../../component/component.ts'
 import { RefusedError } from '../../component/consumer.ts'
 import { type ClientAuthenticator, clientAuthenticatorOf } from '../../component/kit/auth.ts'
@@ -18,8 +18,16 @@ import { decodeExportResponse, type PartialSuccess } from '../../model/otlp/resp
 import type { OtlpHttpConfig } from './config.ts'
 import { failureOf } from './failure.ts'
 
-/** Compression in Node.js' thread pool, by the name of its content coding. */
-const CODINGS = { gzip: promisify(gzip), zstd: promisify(zstdCompress), deflate: promisify(deflate) } as const
+const gzipped = promisify(gzip)
+const deflated = promisify(deflate)
+const zstdCompressed = promisify(zstdCompress)
+
+/** Compression in Node.js' thread pool, by the name of its content coding; without a level, at that of the library. */
+const CODINGS = {
+  gzip: (bytes: Uint8Array, level?: number) => gzipped(bytes, level === undefined ? {} : { level }),
+  deflate: (bytes: Uint8Array, level?: number) => deflated(bytes, level === undefined ? {} : { level }),
+  zstd: (bytes: Uint8Array, level?: number) => zstdCompressed(bytes, level === undefined ? {} : { params: { [constants.ZSTD_c_compressionLevel]: level } }),
+} as const
 
 /** The same data as JSON: what waits in the queue is protobuf, of which requests can be joined. */
 const AS_JSON: { readonly [S in Signal]: (bytes: Uint8Array) => string } = {
@@ -90,7 +98,7 @@ export class OtlpHttpClient implements OtlpClient {
     const headers: Record<string, string> = { 'content-type': encoding === 'json' ? 'application/json' : 'application/x-protobuf', 'user-agent': 'meshscope' }
     for (const [key, value] of Object.entries(this.#config.headers)) headers[key.toLowerCase()] = value
     if (compression === 'none') return { body: plain, headers }
-    return { body: await CODINGS[compression](plain), headers: { ...headers, 'content-encoding': compression } }
+    return { body: await CODINGS[compression](plain, this.#config.compression_params?.level), headers: { ...headers, 'content-encoding': compression } }
   }
 
   #post(
@@ -118,10 +126,12 @@ export function endpointOf(config: OtlpHttpConfig, signal: Signal): URL | undefi
   return config.endpoint === undefined ? undefined : new URL(`${config.endpoint.replace(/\/+$/, '')}/v1/${signal}`)
 }
 
-function agentOptions(config: OtlpHttpConfig): { keepAlive: boolean; maxSockets: number; maxFreeSockets: number; timeout?: number } {
+function agentOptions(config: OtlpHttpConfig): AgentOptions {
   const idleMs = durationMs(config.idle_conn_timeout)
+  const { proxy_url: proxy } = config
   return {
-    keepAlive: true,
+    keepAlive: !config.disable_keep_alives,
+    ...(proxy === undefined ? {} : { proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } }),
     maxSockets: config.max_conns_per_host === 0 ? Number.POSITIVE_INFINITY : config.max_conns_per_host,
     maxFreeSockets: config.max_idle_conns,
     ...(idleMs > 0 ? { timeout: idleMs } : {}),

@@ -54,6 +54,37 @@ describe('requests', () => {
     },
   )
 
+  test.each([
+    ['gzip', 1, 9],
+    ['deflate', 1, 9],
+    ['zstd', 1, 19],
+  ])('are smaller with a higher level of %s', async (compression, low, high) => {
+    const to = await server()
+    const records = Array.from({ length: 400 }, (_, i) => newLogRecord({ body: `GET /items/${(i * 7919) % 997}?page=${(i * 31) % 17}` }))
+    for (const level of [low, high]) {
+      const { exporter } = await exporterTo(to.url, { compression, compression_params: { level } })
+      await exporter.consumers.logs?.consume({ groups: [{ ...HEAD, records }] })
+    }
+    const [large = 0, small = 0] = to.requests.map(({ headers }) => Number(headers['content-length']))
+    expect(small).toBeLessThan(large)
+  })
+
+  test('go through a proxy when there is one', async () => {
+    const [to, proxy] = [await server(), await server()]
+    const { exporter } = await exporterTo(to.url, { proxy_url: proxy.url })
+    await exporter.consumers.logs?.consume(LOGS)
+    expect(proxy.requests.map(({ path }) => path)).toEqual([`${to.url}/v1/logs`])
+    expect(to.requests).toEqual([])
+  })
+
+  test('have connections of their own when these are not kept', async () => {
+    const to = await server()
+    const { exporter } = await exporterTo(to.url, { disable_keep_alives: true })
+    await exporter.consumers.logs?.consume(LOGS)
+    await exporter.consumers.logs?.consume(LOGS)
+    expect(to.connections).toBe(2)
+  })
+
   test('are JSON when asked for', async () => {
     const to = await server()
     const { exporter } = await exporterTo(to.url, { encoding: 'json' })
@@ -127,5 +158,8 @@ test('a server that cuts, is away or is silent may take the request later', asyn
 test('a config needs endpoints that are URLs', () => {
   expect(() => checkedConfig(config, {})).toThrow('no endpoint')
   expect(() => checkedConfig(config, { endpoint: 'collector:4318' })).toThrow('not a URL')
+  expect(() => checkedConfig(config, { endpoint: 'http://a:1', proxy_url: 'proxy:3128' })).toThrow('not a URL')
+  expect(() => checkedConfig(config, { endpoint: 'http://a:1', compression_params: { level: 10 } })).toThrow('not a level of gzip')
+  expect(() => checkedConfig(config, { endpoint: 'http://a:1', compression: 'none', compression_params: { level: 1 } })).toThrow('a level without compression')
   expect(checkedConfig<OtlpHttpConfig>(config, { logs_endpoint: 'http://a/x' }).timeout).toBe('30s')
 })
