@@ -1,11 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { RefusedError } from '../../component/consumer.ts'
 import { fakeSettings } from '../../test/fakes/settings.ts'
+import { createAuthority } from '../../test/interop/certificates.ts'
 import { FakeTarget, ReceiverRun } from './testing.ts'
 
 const cleanups: (() => void | Promise<void>)[] = []
@@ -122,6 +124,31 @@ describe('a scrape', () => {
     await started.advance(10_000, 1)
     expect(started.last('up')).toBe(1)
     expect(envoy.requests.map(({ headers }) => headers.authorization)).toEqual(['Bearer secret'])
+  })
+})
+
+describe.skipIf(spawnSync('openssl', ['version']).status !== 0)('a scrape by TLS', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'meshscope-scrape-tls-'))
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  test('verifies the target and shows a certificate', async () => {
+    const authority = createAuthority('openssl', folder)
+    const [server, client] = [authority.issue('target', 'target.test'), authority.issue('scraper')]
+    const [cert, key, ca] = [server.cert, server.key, server.authority].map((file) => readFileSync(file))
+    const envoy = await FakeTarget.start((_request, response) => response.end('a 1\n'), { cert, key, ca, requestCert: true, rejectUnauthorized: true })
+    cleanups.push(() => envoy.stop())
+    const scraped = async (tls: object): Promise<readonly unknown[]> => {
+      const started = run({ ...of(envoy), scheme: 'https', tls_config: tls })
+      await started.advance(10_000, 1)
+      return [started.last('up'), started.counted('meshscope_prometheus_scrapes', { outcome: 'connection' })]
+    }
+    const shown = { cert_file: client.cert, key_file: client.key }
+    expect(await scraped({ ...shown, ca_file: client.authority, server_name: 'target.test' })).toEqual([1, 0])
+    expect(await scraped({ ...shown, insecure_skip_verify: true })).toEqual([1, 0])
+    expect(await scraped({ ...shown, ca_file: client.authority })).toEqual([0, 1])
+    expect(await scraped({ ...shown, server_name: 'target.test' })).toEqual([0, 1])
+    expect(await scraped({ ca_file: client.authority, server_name: 'target.test' })).toEqual([0, 1])
+    expect(await scraped({ ca_file: join(folder, 'none.pem') })).toEqual([0, 1])
   })
 })
 

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { DataPoints } from '../../model/data_points.ts'
 import { checkedConfig } from '../../test/fakes/checked_config.ts'
@@ -6,21 +7,24 @@ import { type FakeSettings, fakeSettings } from '../../test/fakes/settings.ts'
 import { type PrometheusConfig, prometheusConfig } from './config.ts'
 import { PrometheusReceiver } from './receiver.ts'
 
+type Answer = (request: IncomingMessage, response: ServerResponse) => void
+
 /** A target on a port of its own that a test answers for. */
 export class FakeTarget {
   readonly requests: IncomingMessage[] = []
   readonly #server: Server
 
-  private constructor(answer: (request: IncomingMessage, response: ServerResponse) => void) {
-    this.#server = createServer((request, response) => {
+  private constructor(answer: Answer, tls: ServerOptions | undefined) {
+    const handle: Answer = (request, response) => {
       this.requests.push(request)
       answer(request, response)
-    })
+    }
+    this.#server = tls === undefined ? createServer(handle) : createSecureServer(tls, handle)
   }
 
-  /** Begins to listen. */
-  static async start(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<FakeTarget> {
-    const target = new FakeTarget(answer)
+  /** Begins to listen, by TLS when there are options for it. */
+  static async start(answer: Answer, tls?: ServerOptions): Promise<FakeTarget> {
+    const target = new FakeTarget(answer, tls)
     await new Promise<void>((resolve) => target.#server.listen(0, '127.0.0.1', resolve))
     return target
   }
