@@ -223,7 +223,7 @@ function resourceOf(all: Attributes, known: readonly Resource[]): Resource {
   const keys = [...all.keys()]
   const values = [...all.values()]
   const same = known.find(({ attributes }) => attributes.size === keys.length && keys.every((key, i) => isSameAttribute(attributes, i, key, values[i])))
-  return same ?? { attributes: new AttributeSet(keys, values) }
+  return same ?? { ...known[0], attributes: new AttributeSet(keys, values) }
 }
 
 function isSameAttribute(attributes: AttributeSet, i: number, key: string, value: AttributeValue | undefined): boolean {

@@ -384,11 +384,12 @@ describe('log records', () => {
   }
 
   test('get the attributes of the pod that sent them; groups that shared a resource still do', () => {
-    const resource = resourceOf({ 'service.name': 'x' })
+    const resource = { ...resourceOf({ 'service.name': 'x' }), schemaUrl: 'https://opentelemetry.io/schemas/1.37.0' }
     const group = { resource, scope: { name: '', version: '' }, records: [newLogRecord({ timeNs: BigInt(NOW) * 1_000_000n })] }
     const [first, second] = consume({ groups: [group, { ...group, records: [] }], client: { address: '10.244.1.11:4' } }).groups
     expect(first?.resource.attributes.get('k8s.pod.uid')).toBe(POD.uid)
     expect(first?.resource.attributes.get('service.name')).toBe('x')
+    expect(first?.resource.schemaUrl).toBe(resource.schemaUrl)
     expect(second?.resource).toBe(first?.resource)
     expect(resource.attributes.size).toBe(1)
   })

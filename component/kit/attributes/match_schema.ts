@@ -48,7 +48,10 @@ const PROPERTIES = {
     required: ['min'],
     description: 'Logs only: the lowest severity.',
     properties: {
-      min: { type: 'string', description: 'Such as `INFO` or `ERROR2`.' },
+      min: {
+        oneOf: [{ type: 'integer', minimum: 1, maximum: 24 }, { type: 'string' }],
+        description: "OpenTelemetry's number, such as 9, or its name, such as `INFO` or `ERROR2`.",
+      },
       match_undefined: { type: 'boolean', default: false, description: 'Whether records without severity match.' },
     },
   },
@@ -90,8 +93,8 @@ export function matchProblems(config: MatchConfig, at: 'include' | 'exclude'): F
     problems.push({
       path: [at, 'log_severity_number', 'min'],
       problem: 'not a severity',
-      expected: 'TRACE, DEBUG, INFO, WARN, ERROR or FATAL, with 2 to 4 behind it or without',
-      found: min,
+      expected: '1 to 24, or TRACE, DEBUG, INFO, WARN, ERROR or FATAL, with 2 to 4 behind it or without',
+      found: String(min),
     })
   }
   return problems
@@ -108,8 +111,9 @@ function faultOf(pattern: string): string | undefined {
 
 const SEVERITIES = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL']
 
-/** OpenTelemetry's number of a severity such as `WARN` or `WARN3`. */
-export function severityNumber(name: string): number | undefined {
+/** OpenTelemetry's number of a severity such as `WARN` or `WARN3`; a number is one already. */
+export function severityNumber(name: string | number): number | undefined {
+  if (typeof name === 'number') return name
   const [, base = '', step] = /^([A-Z]+)([1-4]?)$/.exec(name) ?? []
   const at = SEVERITIES.indexOf(base)
   return at < 0 ? undefined : at * 4 + (step === undefined || step === '' ? 1 : Number(step))

@@ -5,7 +5,7 @@ import type { Signal } from '../../../component/signal.ts'
 /** Settings of a processor that must do the same with the same batch here and in the Collector. */
 export interface OttlCase {
   readonly signal: Signal
-  readonly processor: 'transform' | 'filter'
+  readonly processor: 'transform' | 'filter' | 'attributes' | 'resource'
   readonly settings: Readonly<Record<string, unknown>>
 }
 

@@ -1,4 +1,4 @@
-/** The same statements and conditions on the same batches, in the Go Collector's processors `transform` and `filter` and in ours. */
+/** The same statements, conditions and actions on the same batches, in the Go Collector's processors and in ours. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -7,10 +7,12 @@ import { freePort, temporaryFolder } from '../child.ts'
 import { type CollectorConfig, type RunningCollector, startCollector } from '../collector.ts'
 import { suite } from '../suite.ts'
 import { settled } from '../waiting.ts'
-import { CASES } from './cases.ts'
+import { ACTION_CASES } from './action_cases.ts'
+import { CASES as OTTL_CASES } from './cases.ts'
 import { DATA } from './data.ts'
 import { normal, ours } from './ours.ts'
 
+const CASES = [...OTTL_CASES, ...ACTION_CASES]
 const SIGNALS: readonly Signal[] = ['logs', 'traces', 'metrics']
 
 /** A pipeline for each case, all fed by one receiver, and one without a processor that tells when a batch has come through. */
@@ -34,7 +36,7 @@ function configOf(port: number, folder: string): CollectorConfig {
   }
 }
 
-suite("the Go Collector's transform and filter, and ours", ['otelcol'], (paths) => {
+suite("the Go Collector's transform, filter, attributes and resource, and ours", ['otelcol'], (paths) => {
   let collector: RunningCollector | undefined
   const folder = temporaryFolder('ottl')
   const written = (name: string): string => {
@@ -67,11 +69,14 @@ suite("the Go Collector's transform and filter, and ours", ['otelcol'], (paths) 
     folder.remove()
   })
 
-  test.for(CASES.map((each, i) => ({ ...each, name: `${each.signal}: ${JSON.stringify(Object.values(each.settings)[1])}`, i })))(
-    'do the same: $name',
-    async ({ i, ...each }) => {
-      const theirs = written(`case${i}`)
-      expect(normal(await ours(each, DATA[each.signal]))).toEqual(normal(theirs === '' ? undefined : theirs))
-    },
-  )
+  test.for(
+    CASES.map((each, i) => ({
+      ...each,
+      name: `${each.signal}: ${JSON.stringify(Object.values(each.settings).at(each.processor === 'attributes' ? -1 : 1) ?? each.settings)}`,
+      i,
+    })),
+  )('do the same: $name', async ({ i, ...each }) => {
+    const theirs = written(`case${i}`)
+    expect(normal(await ours(each, DATA[each.signal]))).toEqual(normal(theirs === '' ? undefined : theirs))
+  })
 })

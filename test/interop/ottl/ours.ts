@@ -5,13 +5,15 @@ import { ProblemList } from '../../../config/problem.ts'
 import { readSources } from '../../../config/sources.ts'
 import { substitute } from '../../../config/substitute.ts'
 import { logsJson, metricsJson, parseLogsJson, parseMetricsJson, parseTracesJson, tracesJson } from '../../../model/otlp/json.ts'
+import { attributesProcessor } from '../../../processors/attributes/factory.ts'
 import { filterProcessor } from '../../../processors/filter/factory.ts'
+import { resourceProcessor } from '../../../processors/resource/factory.ts'
 import { transformProcessor } from '../../../processors/transform/factory.ts'
 import { CollectingConsumer } from '../../fakes/consumers.ts'
 import { fakeSettings } from '../../fakes/settings.ts'
 import type { OttlCase } from './cases.ts'
 
-const FACTORIES = { filter: filterProcessor, transform: transformProcessor }
+const FACTORIES = { filter: filterProcessor, transform: transformProcessor, attributes: attributesProcessor, resource: resourceProcessor }
 const JSON_OF = {
   logs: { parse: parseLogsJson, print: logsJson },
   traces: { parse: parseTracesJson, print: tracesJson },
@@ -56,8 +58,16 @@ function simplified(value: unknown): unknown {
     return items.every(isEntry) ? items.toSorted((a, b) => (a.key < b.key ? -1 : 1)) : items
   }
   if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value).map(([key, member]) => [key, simplified(member)] as const)
+  const entries = Object.entries(value).map(([key, member]) => [key, key === 'dataPoints' ? sortedPoints(member) : simplified(member)] as const)
   return Object.fromEntries(entries.filter(([key, member]) => /Value$|^as|^arrayValue$/.test(key) || !isDefault(member)).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** Points of one metric have no order: the Collector's is that of a Go map where it has aggregated. */
+function sortedPoints(points: unknown): unknown {
+  return (simplified(points) as unknown[])
+    .map((point) => [JSON.stringify(point), point] as const)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, point]) => point)
 }
 
 function isEntry(item: unknown): item is { readonly key: string } {
