@@ -271,8 +271,12 @@ describe('events and service checks', () => {
     const run = await started()
     await sendUdp(run.port(), [EVENTS])
     await until('they are counted', () => run.value('events', { outcome: 'no_pipeline' }) === 2)
-    const pipelines = { logs: { receivers: ['statsd'], processors: ['mesh'], exporters: ['debug'] } }
-    await expect(started({ more: { processors: { mesh: {} }, exporters: { debug: {} } }, pipelines })).rejects.toThrow(/mesh takes access logs/)
+    const pipelines = {
+      logs: { receivers: ['statsd'], processors: ['mesh'], exporters: ['mesh_metrics'] },
+      'metrics/mesh': { receivers: ['mesh_metrics'], exporters: ['prometheus'] },
+    }
+    const more = { processors: { mesh: {} }, connectors: { mesh_metrics: {} } }
+    await expect(started({ more, pipelines })).rejects.toThrow(/mesh_metrics takes access logs, and gets log records/)
   })
 })
 
