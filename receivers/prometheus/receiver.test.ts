@@ -212,6 +212,20 @@ test('a line that cannot be read is counted and logged once, and the others are 
   expect(started.settings.log.lines.filter(({ message }) => message.startsWith('page'))).toMatchObject([{ fields: { line: 'b{x= 2' } }])
 })
 
+test('reports go on under the resource that target_info says', async () => {
+  let version = '1'
+  const envoy = await target((response) => page(`target_info{version="${version}"} 1\n`)(response))
+  const started = run(of(envoy))
+  await started.advance(10_000, 1)
+  version = '2'
+  await started.advance(10_000, 2)
+  expect(started.points.filter(({ name }) => name === 'up').map(({ value, isEnded, version: said }) => [value, isEnded, said])).toEqual([
+    [1, false, '1'],
+    [null, true, '1'],
+    [1, false, '2'],
+  ])
+})
+
 test('points that the pipeline refuses are counted', async () => {
   const envoy = await target(page('a 1\n'))
   const started = run(of(envoy))

@@ -46,6 +46,8 @@ export interface SeenPoint {
   readonly value: unknown
   readonly labels: Readonly<Record<string, unknown>>
   readonly instance: unknown
+  /** Of the resource, as `target_info` of a test says it. */
+  readonly version: unknown
   readonly isEnded: boolean
 }
 
@@ -109,6 +111,7 @@ export class ReceiverRun {
             name: metric.name,
             value: 'value' in point ? point.value : 'count' in point ? point.count : undefined,
             labels: Object.fromEntries(point.attributes.keys.map((key, i) => [key, point.attributes.values[i]])),
+            version: resource.attributes.get('version'),
             instance: resource.attributes.get('service.instance.id'),
             isEnded: point.flags === 1,
           })

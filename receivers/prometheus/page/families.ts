@@ -6,7 +6,10 @@ export type FamilyType = 'counter' | 'gauge' | 'histogram' | 'summary' | 'info' 
 export interface Family {
   readonly name: string
   type: FamilyType
+  /** The type in the words of the page. */
+  typeText: string
   help: string
+  /** UCUM, or the word of the page when it has no unit of UCUM. */
   unit: string
   /** True once a line was taken as one of it. */
   isUsed: boolean
@@ -31,6 +34,17 @@ const TYPES: Readonly<Record<string, FamilyType>> = {
   stateset: 'gauge',
 }
 
+const TYPE_TEXTS: ReadonlySet<string> = new Set([...Object.keys(TYPES), 'gaugehistogram'])
+
+/** Units of UCUM by the words that Prometheus has for them, as the Collector translates them. */
+const UNITS: ReadonlyMap<string, string> = new Map(
+  [
+    'days=d hours=h minutes=min seconds=s milliseconds=ms microseconds=us nanoseconds=ns',
+    'bytes=By kibibytes=KiBy mebibytes=MiBy gibibytes=GiBy tebibytes=TiBy kilobytes=KBy megabytes=MBy gigabytes=GBy terabytes=TBy',
+    'meters=m volts=V amperes=A joules=J watts=W grams=g celsius=Cel hertz=Hz ratio=1 percent=%',
+  ].flatMap((line) => line.split(' ').map((pair) => pair.split('=') as [string, string])),
+)
+
 /** The roles of lines by the type of the family and their suffix. */
 const SUFFIXES: Readonly<Record<FamilyType, Readonly<Record<string, LineRole>>>> = {
   counter: { _total: 'value', _created: 'created' },
@@ -49,15 +63,16 @@ export class Families {
   set(keyword: Metadata, name: string, text: string): boolean {
     let family = this.#byName.get(name)
     if (family === undefined) {
-      family = { name, type: 'unknown', help: '', unit: '', isUsed: false }
+      family = { name, type: 'unknown', typeText: 'unknown', help: '', unit: '', isUsed: false }
       this.#byName.set(name, family)
     }
     if (keyword === 'HELP') family.help = text
-    else if (keyword === 'UNIT') family.unit = text
+    else if (keyword === 'UNIT') family.unit = UNITS.get(text) ?? text
     else {
       const type = Object.hasOwn(TYPES, text) ? (TYPES[text] as FamilyType) : 'unknown'
       const isChanged = family.type !== type
       family.type = type
+      family.typeText = TYPE_TEXTS.has(text) ? text : 'unknown'
       return isChanged && family.isUsed
     }
     return false

@@ -14,34 +14,22 @@ export interface GroupMetric {
   readonly series: Map<string, Series>
 }
 
-/** The metrics of one resource and scope. */
-export class SeriesGroup {
-  readonly scope: Scope
-  readonly metrics = new Map<string, GroupMetric>()
+/** What samples with one `job` and `instance` are about. */
+export class SeriesOwner {
+  /** With what `target_info` says. */
   resource: Resource
   readonly #own: Resource
   readonly #info = new Map<InfoSlot, Readonly<Record<string, string>>>()
-  #infoText = ''
+  #infoText = '{}'
 
-  constructor(resource: Resource, scope: Scope) {
+  constructor(resource: Resource) {
     this.resource = resource
-    this.scope = scope
     this.#own = resource
   }
 
-  /** True when nothing of it is on the page. */
+  /** True when no `target_info` is on the page. */
   get isEmpty(): boolean {
-    return this.metrics.size === 0 && this.#info.size === 0
-  }
-
-  metric(name: string, type: MetricType, family: Family | undefined): GroupMetric {
-    const key = `${type} ${name}`
-    let metric = this.metrics.get(key)
-    if (metric === undefined) {
-      metric = { name, type, family, series: new Map() }
-      this.metrics.set(key, metric)
-    }
-    return metric
+    return this.#info.size === 0
   }
 
   /** A slot for a line of `target_info`, whose labels belong to the resource. */
@@ -59,11 +47,33 @@ export class SeriesGroup {
       else this.#info.delete(slot)
     }
     const text = JSON.stringify(attributes)
-    if (text === this.#infoText || (text === '{}' && this.#infoText === '')) return this.resource
+    if (text === this.#infoText) return this.resource
     this.#infoText = text
     let set: AttributeSet = this.#own.attributes
     for (const [key, value] of Object.entries(attributes)) if (!set.has(key)) set = set.with(key, value)
     return { ...this.#own, attributes: set }
+  }
+}
+
+/** The metrics of one resource and scope. */
+export class SeriesGroup {
+  readonly owner: SeriesOwner
+  readonly scope: Scope
+  readonly metrics = new Map<string, GroupMetric>()
+
+  constructor(owner: SeriesOwner, scope: Scope) {
+    this.owner = owner
+    this.scope = scope
+  }
+
+  metric(name: string, type: MetricType, family: Family | undefined): GroupMetric {
+    const key = `${type} ${name}`
+    let metric = this.metrics.get(key)
+    if (metric === undefined) {
+      metric = { name, type, family, series: new Map() }
+      this.metrics.set(key, metric)
+    }
+    return metric
   }
 }
 
@@ -80,7 +90,8 @@ export class InfoSlot implements Slot {
 
 /** A metric of the batch with these points, which are of its type. */
 export function metricOf({ name, type, family }: GroupMetric, points: readonly DataPoint[]): Metric {
-  const shell = { name, description: family?.help ?? '', unit: family?.unit ?? '', isExactName: true }
+  const metadata: NonNullable<Metric['metadata']> = [['prometheus.type', family?.typeText ?? 'unknown']]
+  const shell = { name, description: family?.help ?? '', unit: family?.unit ?? '', isExactName: true, metadata }
   // The points of one metric are of one type, which the compiler cannot see.
   switch (type) {
     case 'counter':

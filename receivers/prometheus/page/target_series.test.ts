@@ -119,6 +119,16 @@ describe('a page', () => {
     expect(series.counts).toEqual({ scraped: 12, kept: 12, added: 12, dropped: new Map() })
   })
 
+  test('tells units as OpenTelemetry does, and the types in its own words', () => {
+    const { scrape } = targetSeries()
+    const page = '# TYPE a_seconds gauge\n# UNIT a_seconds seconds\na_seconds 1\n# TYPE b stateset\n# UNIT b parsecs\nb{b="x"} 1\n# EOF\n'
+    const metrics = scrape(page, 'openmetrics')[0]?.groups[0]?.metrics.map(({ name, unit, metadata }) => ({ name, unit, metadata }))
+    expect(metrics).toEqual([
+      { name: 'a_seconds', unit: 's', metadata: [['prometheus.type', 'gauge']] },
+      { name: 'b', unit: 'parsecs', metadata: [['prometheus.type', 'stateset']] },
+    ])
+  })
+
   test('in OpenMetrics keeps the names of its lines, start times and exemplars', () => {
     const { scrape } = targetSeries()
     const page =
@@ -281,6 +291,14 @@ describe('labels', () => {
     const changed = scrape('target_info{version="2"} 1\na 2\n')
     expect(changed.map(({ groups }) => groups[0]?.resource.attributes.get('version'))).toEqual(['1', '2'])
     expect(shown(changed)).toMatchObject([{ isEnded: true }, { value: 2 }])
+  })
+
+  test('of target_info hold for every scope of the target', () => {
+    const [batch] = targetSeries().scrape('target_info{version="1"} 1\na 1\nb{otel_scope_name="lib",otel_scope_version="2"} 1\n')
+    expect(batch?.groups.map(({ resource, scope, metrics }) => [resource.attributes.get('version'), scope, metrics[0]?.points[0]?.attributes.size])).toEqual([
+      ['1', { name: '', version: '' }, 0],
+      ['1', { name: 'lib', version: '2' }, 0],
+    ])
   })
 
   test('that are external are put on what has none', () => {

@@ -5,7 +5,7 @@ import { Families, type Family, type RoleOfLine } from './families.ts'
 import { numberOf } from './numbers.ts'
 import type { Metadata, PageSink, SampleLine } from './page_parser.ts'
 import { CreatedSlot, HistogramSeries, NumberSeries, type ScrapeTime, type Series, type Slot, SummarySeries } from './series.ts'
-import { type GroupMetric, type MetricType, metricOf, SeriesGroup } from './series_group.ts'
+import { type GroupMetric, type MetricType, metricOf, SeriesGroup, SeriesOwner } from './series_group.ts'
 import { type LineFault, parseSeries } from './series_text.ts'
 
 /** Why a sample that could be read is not handed on; the label `reason` of the counter of dropped samples. */
@@ -60,6 +60,9 @@ export class TargetSeries implements PageSink {
   readonly #families = new Families()
   readonly #entries = new Map<string, Entry>()
   readonly #groups = new Map<string, SeriesGroup>()
+  readonly #owners = new Map<string, SeriesOwner>()
+  /** What the target itself is. */
+  readonly #owner: SeriesOwner
   #time: ScrapeTime = { scrape: 0, timeMs: 0 }
   #seenEntries = 0
   /** Mostly there is one only. */
@@ -71,6 +74,12 @@ export class TargetSeries implements PageSink {
 
   constructor(options: TargetSeriesOptions) {
     this.#options = options
+    this.#owner = new SeriesOwner(options.resource)
+  }
+
+  /** The target's resource, with what its `target_info` said last. */
+  get resource(): Resource {
+    return this.#owner.resource
   }
 
   /** Begins the next scrape; samples without a time of their own get this one. */
@@ -115,18 +124,13 @@ export class TargetSeries implements PageSink {
   /** The batches of a page that was read whole: its values, and markers for series that are no longer on it. */
   *finish(): Generator<DataPoints> {
     const batches = new Batches()
+    for (const owner of [this.#owner, ...this.#owners.values()]) yield* this.#renew(owner, batches)
     for (const [key, group] of this.#groups) {
-      const resource = group.currentResource(this.#time)
-      if (resource !== group.resource) {
-        yield* this.#endLive(group, batches)
-        if (!batches.isEmpty) yield batches.take()
-        group.resource = resource
-      }
       for (const [name, metric] of group.metrics) {
         yield* this.#pointsOf(group, metric, batches)
         if (metric.series.size === 0) group.metrics.delete(name)
       }
-      if (!group.isEmpty) continue
+      if (group.metrics.size > 0) continue
       this.#groups.delete(key)
       this.#lastGroup = undefined
     }
@@ -139,6 +143,15 @@ export class TargetSeries implements PageSink {
     const batches = new Batches()
     for (const group of this.#groups.values()) yield* this.#endLive(group, batches)
     if (!batches.isEmpty) yield batches.take()
+  }
+
+  /** Where the resource has changed, the series under the old one end. */
+  *#renew(owner: SeriesOwner, batches: Batches): Generator<DataPoints> {
+    const resource = owner.currentResource(this.#time)
+    if (resource === owner.resource) return
+    for (const group of this.#groups.values()) if (group.owner === owner) yield* this.#endLive(group, batches)
+    if (!batches.isEmpty) yield batches.take()
+    owner.resource = resource
   }
 
   *#pointsOf(group: SeriesGroup, metric: GroupMetric, batches: Batches): Generator<DataPoints> {
@@ -168,6 +181,8 @@ export class TargetSeries implements PageSink {
       entry.text = ''
       this.#entries.delete(text)
     }
+    const owners = new Set([...this.#groups.values()].map(({ owner }) => owner))
+    for (const [key, owner] of this.#owners) if (owner.isEmpty && !owners.has(owner)) this.#owners.delete(key)
     if (this.#families.size <= NEW_FAMILIES_MAX) return
     const used = new Set<Family>()
     for (const group of this.#groups.values()) for (const { family } of group.metrics.values()) if (family !== undefined) used.add(family)
@@ -236,7 +251,7 @@ export class TargetSeries implements PageSink {
     // A rule may have renamed the line to something that is not a part of a family any more.
     const isPart = suffix !== '' && name.endsWith(suffix) && name.length > suffix.length
     const base = isPart ? name.slice(0, -suffix.length) : name
-    if (name === 'target_info') return group.infoSlot(Object.fromEntries([...labels].filter(([key]) => isAttribute(key))))
+    if (name === 'target_info') return group.owner.infoSlot(Object.fromEntries([...labels].filter(([key]) => isAttribute(key))))
     switch (isPart || role === 'quantile' || role === 'value' ? role : 'value') {
       case 'bucket': {
         const bound = numberOf(labels.get('le') ?? '')
@@ -275,13 +290,20 @@ export class TargetSeries implements PageSink {
     const key = JSON.stringify([job, instance, scope.name, scope.version])
     let group = this.#groups.get(key)
     if (group === undefined) {
-      const { labels: target, resource } = this.#options
-      const isTarget = job === (target.get('job') ?? '') && instance === (target.get('instance') ?? '')
-      group = new SeriesGroup(isTarget ? resource : otherResource(job, instance), scope)
+      group = new SeriesGroup(this.#ownerOf(job, instance), scope)
       this.#groups.set(key, group)
     }
     this.#lastGroup = { job, instance, scope, group }
     return group
+  }
+
+  #ownerOf(job: string, instance: string): SeriesOwner {
+    const { labels } = this.#options
+    if (job === (labels.get('job') ?? '') && instance === (labels.get('instance') ?? '')) return this.#owner
+    const key = JSON.stringify([job, instance])
+    const owner = this.#owners.get(key) ?? new SeriesOwner(otherResource(job, instance))
+    this.#owners.set(key, owner)
+    return owner
   }
 
   #drop(reason: DropReason): void {
@@ -349,11 +371,19 @@ class Batches {
   }
 
   take(): DataPoints {
-    const groups = [...this.#groups].map(([{ resource, scope }, metrics]) => ({
-      resource,
-      scope,
-      metrics: [...metrics].map(([metric, points]) => metricOf(metric, points)),
-    }))
+    const groups = [...this.#groups].map(
+      ([
+        {
+          owner: { resource },
+          scope,
+        },
+        metrics,
+      ]) => ({
+        resource,
+        scope,
+        metrics: [...metrics].map(([metric, points]) => metricOf(metric, points)),
+      }),
+    )
     this.#groups.clear()
     this.#count = 0
     this.#metric = undefined

@@ -25,8 +25,10 @@ const METRICS: readonly { readonly name: string; readonly description: string; r
   { name: 'scrape_series_added', description: 'The approximate number of new series in this scrape', unit: '', of: ({ added }) => added },
 ]
 
+const METADATA = [['prometheus.type', 'gauge']] as const
+
 /** A scrape's report as points; without one, markers that there will be no more. */
-export function reportPoints({ labels, resource }: Target, timeMs: number, report?: ScrapeReport): DataPoints {
+export function reportPoints({ labels, resource }: Pick<Target, 'labels' | 'resource'>, timeMs: number, report?: ScrapeReport): DataPoints {
   const own = [...labels].filter(([name]) => name !== 'job' && name !== 'instance')
   const attributes = new AttributeSet(
     own.map(([name]) => name),
@@ -35,7 +37,15 @@ export function reportPoints({ labels, resource }: Target, timeMs: number, repor
   const timeNs = nanoseconds(timeMs)
   const metrics = METRICS.map(({ name, description, unit, of }): GaugeMetric => {
     const value = report === undefined ? { value: null, flags: NO_RECORDED_VALUE } : { value: of(report), flags: 0 }
-    return { type: 'gauge', name, description, unit, isExactName: true, points: [{ attributes, startTimeNs: 0n, timeNs, exemplars: [], ...value }] }
+    return {
+      type: 'gauge',
+      name,
+      description,
+      unit,
+      isExactName: true,
+      metadata: METADATA,
+      points: [{ attributes, startTimeNs: 0n, timeNs, exemplars: [], ...value }],
+    }
   })
   return { groups: [{ resource, scope: { name: '', version: '' }, metrics }] }
 }

@@ -1,6 +1,7 @@
 import type { Clock, Logger } from '../../../component/component.ts'
 import type { Counter } from '../../../component/telemetry.ts'
 import { TimeSlices } from '../../../lib/time_slices.ts'
+import type { Resource } from '../../../model/attributes.ts'
 import type { DataPoints } from '../../../model/data_points.ts'
 import { LineDecoder } from '../page/line_decoder.ts'
 import { PageParser } from '../page/page_parser.ts'
@@ -54,7 +55,8 @@ export class TargetScraper {
   #abort: AbortController | undefined
   #running: Promise<void> = Promise.resolve()
   #isStopped = false
-  #hasReported = false
+  /** The resource of the last report; undefined before the first, and once its end was told. */
+  #reported: Resource | undefined
   /** What was logged last, so that only changes are. */
   #fault: ScrapeFault | undefined
   #hasLoggedLine = false
@@ -90,12 +92,13 @@ export class TargetScraper {
     this.#cancel = undefined
     this.#abort?.abort(new ScrapeError('stopped', 'the target is gone, or the receiver is being stopped'))
     await this.#running
-    if (!options.tellsEnd || !this.#hasReported) return
-    this.#hasReported = false
+    const resource = this.#reported
+    if (!options.tellsEnd || resource === undefined) return
+    this.#reported = undefined
     const timeMs = this.#options.clock.now()
     this.#series.begin(timeMs)
     for (const batch of this.#series.fail()) await this.#options.deliver(batch)
-    await this.#options.deliver(reportPoints(this.#target, timeMs))
+    await this.#options.deliver(reportPoints({ labels: this.#target.labels, resource }, timeMs))
   }
 
   #schedule(atMs: number): void {
@@ -135,14 +138,17 @@ export class TargetScraper {
     if (this.#isStopped) return
     const { counts } = this.#series
     const slices = new TimeSlices()
-    this.#hasReported = true
     for (const batch of fault === undefined ? this.#series.finish() : this.#series.fail()) {
       await deliver(batch)
       if (slices.isOver) await slices.next()
     }
     this.#count(fault)
     const report = fault === undefined ? counts : { scraped: 0, kept: 0, added: 0 }
-    await deliver(reportPoints(this.#target, timeMs, { ...report, isUp: fault === undefined, durationSeconds }))
+    const { labels } = this.#target
+    const { resource } = this.#series
+    if (this.#reported !== undefined && this.#reported !== resource) await deliver(reportPoints({ labels, resource: this.#reported }, timeMs))
+    this.#reported = resource
+    await deliver(reportPoints({ labels, resource }, timeMs, { ...report, isUp: fault === undefined, durationSeconds }))
     this.#log(fault)
   }
 
