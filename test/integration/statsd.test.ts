@@ -272,11 +272,10 @@ describe('events and service checks', () => {
     await sendUdp(run.port(), [EVENTS])
     await until('they are counted', () => run.value('events', { outcome: 'no_pipeline' }) === 2)
     const pipelines = {
-      logs: { receivers: ['statsd'], processors: ['mesh'], exporters: ['mesh_metrics'] },
+      logs: { receivers: ['statsd'], exporters: ['mesh_metrics'] },
       'metrics/mesh': { receivers: ['mesh_metrics'], exporters: ['prometheus'] },
     }
-    const more = { processors: { mesh: {} }, connectors: { mesh_metrics: {} } }
-    await expect(started({ more, pipelines })).rejects.toThrow(/mesh_metrics takes access logs, and gets log records/)
+    await expect(started({ more: { connectors: { mesh_metrics: {} } }, pipelines })).rejects.toThrow(/mesh_metrics needs the mesh processor before it/)
   })
 })
 
