@@ -22,6 +22,7 @@ import { k8sAttributesProcessor } from '../../processors/k8s_attributes/factory.
 import { memoryLimiterProcessor } from '../../processors/memory_limiter/factory.ts'
 import { meshProcessor } from '../../processors/mesh/factory.ts'
 import { resourceProcessor } from '../../processors/resource/factory.ts'
+import { resourceDetectionProcessor } from '../../processors/resourcedetection/factory.ts'
 import { transformProcessor } from '../../processors/transform/factory.ts'
 import { envoyAlsReceiver } from '../../receivers/envoyals/factory.ts'
 import { otlpReceiver } from '../../receivers/otlp/factory.ts'
@@ -44,6 +45,7 @@ export const registry: Registry = {
     deltaToCumulativeProcessor,
     attributesProcessor,
     resourceProcessor,
+    resourceDetectionProcessor,
     filterProcessor,
     transformProcessor,
     meshMetricsConnector,

@@ -1,0 +1,13 @@
+import type { InstrumentSpec } from '../../component/telemetry.ts'
+
+export const detections: InstrumentSpec = {
+  name: 'meshscope_processor_resourcedetection_detections',
+  description: 'How often a detector was asked what it finds.',
+  unit: '{detections}',
+  type: 'counter',
+  labels: {
+    processor: 'id of the processor',
+    detector: 'name of the detector',
+    outcome: '`ok`; `partial`: something is missing; `failed`: nothing was found, what was found before still holds',
+  },
+}
