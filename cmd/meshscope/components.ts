@@ -2,6 +2,7 @@ import type { Registry } from '../../component/spec.ts'
 import { meshMetricsConnector } from '../../connectors/mesh_metrics/factory.ts'
 import { meshTracesConnector } from '../../connectors/mesh_traces/factory.ts'
 import { debugExporter } from '../../exporters/debug/factory.ts'
+import { elasticsearchExporter } from '../../exporters/elasticsearch/factory.ts'
 import { fileExporter } from '../../exporters/file/factory.ts'
 import { otlpGrpcExporter } from '../../exporters/otlp_grpc/factory.ts'
 import { otlpHttpExporter } from '../../exporters/otlp_http/factory.ts'
@@ -55,6 +56,7 @@ export const registry: Registry = {
     prometheusExporter,
     otlpGrpcExporter,
     otlpHttpExporter,
+    elasticsearchExporter,
     zipkinExporter,
     healthCheckExtension,
     k8sMetadataExtension,
