@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
-import { valueKey } from '../../model/attributes.ts'
+import { type AttributeSet, valueKey } from '../../model/attributes.ts'
 import type { DataPoint, Metric } from '../../model/data_points.ts'
 import { parseMetricsJson } from '../../model/otlp/json.ts'
 import { Child, freePort, temporaryFolder } from './child.ts'
@@ -75,8 +75,11 @@ function read(file: string): Said {
     for (const { resource, metrics } of parseMetricsJson(line).groups) {
       for (const metric of metrics) {
         for (const point of metric.points) {
-          const sorted = ({ keys, values }: typeof point.attributes): string =>
-            JSON.stringify(keys.map((key, i) => [key, values[i]]).sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)))
+          const sorted = ({ keys, values }: AttributeSet): string =>
+            keys
+              .map((key, i) => `${key}=${valueKey(values[i] ?? null)}`)
+              .sort((a, b) => (a < b ? -1 : 1))
+              .join()
           said.set(`${metric.name} ${sorted(point.attributes)} of ${sorted(resource.attributes)}`, shown(metric, point))
         }
       }
