@@ -7,7 +7,7 @@ import { TargetSeries } from '../receivers/prometheus/page/target_series.ts'
 /**
  * A page of Envoy taken apart: its lines alone, the whole way to points with series that are known from the last scrape, and with labels
  * parsed anew each time, on the same bytes, in turns: `node bench/prometheus_scrape.ts [lines] [rounds]`. Prints lines per processor
- * second of the median round, and the longest processor time between two chances for others (one chunk of 16 KiB, or one batch).
+ * second of the median round, and the processor time of a piece of work, between two chances for others (one chunk of 16 KiB, or one batch).
  */
 const lines = Number(process.argv[2] ?? 100_000)
 const rounds = Number(process.argv[3] ?? 9)
@@ -37,13 +37,13 @@ function envoyPage(count: number): Buffer {
 }
 
 const page = envoyPage(lines)
-let longestMs = 0
+let pieces: number[] = []
 
 function timed<T>(run: () => T): T {
   const before = process.threadCpuUsage()
   const result = run()
   const { user, system } = process.threadCpuUsage(before)
-  longestMs = Math.max(longestMs, (user + system) / 1000)
+  pieces.push((user + system) / 1000)
   return result
 }
 
@@ -99,22 +99,23 @@ const variants: Record<string, () => void> = {
 }
 
 const seconds = new Map(Object.keys(variants).map((name): [string, number[]] => [name, []]))
-const longest = new Map<string, number>()
+const piecesOf = new Map(Object.keys(variants).map((name): [string, number[]] => [name, []]))
 for (let round = 0; round < rounds; round++) {
   for (const [name, run] of Object.entries(variants)) {
-    longestMs = 0
+    pieces = []
     const before = process.threadCpuUsage()
     run()
     const used = process.threadCpuUsage(before)
     seconds.get(name)?.push((used.user + used.system) / 1e6)
-    longest.set(name, Math.max(round < 2 ? 0 : (longest.get(name) ?? 0), longestMs))
+    piecesOf.get(name)?.push(...pieces)
   }
 }
 console.log(`${lines} lines, ${(page.length / 2 ** 20).toFixed(1)} MiB, ${rounds} rounds (${points + labels} seen)`)
 for (const [name, all] of seconds) {
   const median = all.sort((a, b) => a - b)[all.length >> 1] as number
   const speed = lines / median
-  console.log(
-    `${name.padEnd(26)} ${(speed / 1e6).toFixed(2).padStart(6)} M lines/s  ${(1e9 / speed).toFixed(0).padStart(5)} ns/line  longest ${longest.get(name)?.toFixed(1)} ms`,
-  )
+  const sorted = (piecesOf.get(name) ?? []).sort((a, b) => a - b)
+  const pieceMs = (share: number): string => (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(1)
+  const rate = `${(speed / 1e6).toFixed(2).padStart(6)} M lines/s  ${(1e9 / speed).toFixed(0).padStart(5)} ns/line`
+  console.log(`${name.padEnd(26)} ${rate}  pieces: median ${pieceMs(0.5)} ms, 99 % ${pieceMs(0.99)} ms, longest ${pieceMs(1)} ms`)
 }
