@@ -8,15 +8,20 @@ import { SharedIdentityIndex } from './shared_index.ts'
 import { IdentityStore } from './store.ts'
 
 const text = fc.string({ maxLength: 8 })
-const anyDiscovery: fc.Arbitrary<PodDiscovery> = fc.record({
-  phase: text,
-  ready: text,
-  hostIp: text,
-  controllerKind: text,
-  controllerName: text,
-  ports: fc.array(fc.record({ container: text, name: text, port: fc.integer({ min: 0, max: 65_535 }), protocol: text }), { maxLength: 4 }),
-  initContainers: fc.array(text, { maxLength: 3 }),
-})
+const anyDiscovery: fc.Arbitrary<PodDiscovery> = fc.record(
+  {
+    phase: text,
+    ready: text,
+    hostIp: text,
+    controllerKind: text,
+    controllerName: text,
+    ports: fc.array(fc.record({ container: text, name: text, port: fc.integer({ min: 0, max: 65_535 }), protocol: text }, { noNullPrototype: true }), {
+      maxLength: 4,
+    }),
+    initContainers: fc.array(text, { maxLength: 3 }),
+  },
+  { noNullPrototype: true },
+)
 
 test('what discovery wants comes back as it was', () => {
   fc.assert(fc.property(anyDiscovery, (discovery) => isDeepStrictEqual(discoveryOf(discoveryTexts(discovery)), discovery)))

@@ -33,6 +33,8 @@ const REQUIRED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'exporter file': { path: join(folder, 'out.jsonl') },
   'exporter otlp_grpc': { endpoint: '127.0.0.1:4317' },
   'exporter otlp_http': { endpoint: 'http://127.0.0.1:4318' },
+  'exporter elasticsearch': { endpoint: 'http://127.0.0.1:9200' },
+  'exporter zipkin': { endpoint: 'http://127.0.0.1:9411/api/v2/spans' },
   'processor transform': { log_statements: ['set(log.attributes["a"], 1)'] },
   'extension file_storage': { directory: join(folder, 'storage') },
   'extension bearertokenauth': { token: 'token' },
