@@ -1,7 +1,6 @@
 import { lstatSync, unlinkSync } from 'node:fs'
 import { constants, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import { type AddressInfo, connect, createServer, type Server as NetServer, type Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
 import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js'
 import { durationMs } from '../../lib/duration.ts'
@@ -298,25 +297,6 @@ export function takeIncoming(call: object): RawCall {
   stream.removeAllListeners('data')
   stream.removeAllListeners('end')
   return { stream, encoding: incomingEncoding }
-}
-
-/**
- * Hands every chunk of the incoming half of a stream to `take`, in order, from now on; `end`, `error` and `close` come as
- * ever. `take` must not throw.
- *
- * The queue of `node:stream`, which nothing here needs, as chunks are always taken at once, costs more for each chunk than
- * cutting it into messages does. What hands chunks to that queue is its public `push`.
- */
-export function readChunks(stream: Duplex, take: (chunk: Buffer) => void): void {
-  for (let chunk = stream.read() as Buffer | null; chunk !== null; chunk = stream.read() as Buffer | null) take(chunk)
-  const queue = stream.push.bind(stream)
-  stream.push = (chunk: Buffer | null) => {
-    if (chunk === null) return queue(null)
-    take(chunk)
-    return true
-  }
-  // Should Node.js find another way to the queue, chunks still arrive.
-  stream.on('data', take)
 }
 
 function serverOptions(config: GrpcServerConfig): ServerOptions {

@@ -11,16 +11,10 @@ const HEADER_BYTES = 5
 /** Assembly buffers above this are given back after the message; the first message of an Envoy has up to 80 KiB. */
 const KEPT_BYTES = 32 * 1024
 
-/** A first part of a message that is shorter is copied, so that a slow sender holds no large chunk for it. */
-const HELD_BYTES_MIN = 4096
-/** What stands between two chunks that came together: nothing, or the header of an HTTP/2 frame, which has been read. */
-const GAPS: readonly number[] = [0, 9]
-
 /**
  * Cuts the body of a gRPC stream into its length-prefixed messages (one byte of flags, four of length, big-endian). A
- * message that lies within one chunk is handed on in place. Of one that spans chunks, as nearly all of Envoy do, which are a little longer
- * than a frame of HTTP/2, the rest is moved behind its beginning when both came in one read; else it is put together in a
- * buffer that is used again. Pure: bytes in, calls out, except that the bytes of a chunk may be moved to before it.
+ * message that lies within one chunk is handed on in place; one that spans chunks is put together in a buffer that is used
+ * again. Pure: bytes in, calls out.
  */
 export class GrpcFrames {
   readonly #messageBytesMax: number
@@ -29,8 +23,6 @@ export class GrpcFrames {
   #headerFilled = 0
   #assembly = new Uint8Array(0)
   #filled = 0
-  /** The beginning of a message, in the chunk that it came in; nothing is assembled then. */
-  #held: Uint8Array | undefined
   /** Bytes of the message that begins with the current header; -1 while the header is read. */
   #size = -1
   #toSkip = 0
@@ -43,7 +35,7 @@ export class GrpcFrames {
 
   /** Bytes of a message that has begun and is not whole, its header included. */
   get pendingBytes(): number {
-    return this.#headerFilled + this.#filled + (this.#held?.length ?? 0)
+    return this.#headerFilled + this.#filled
   }
 
   /** Takes the next chunk. Bytes of skipped and broken frames are returned as a number, so that they can be counted. */
@@ -84,37 +76,12 @@ export class GrpcFrames {
 
   #readBody(chunk: Uint8Array, at: number): number {
     const available = chunk.length - at
-    const held = this.#held
-    if (held !== undefined) {
-      const joined = joinedTo(held, chunk, at, Math.min(this.#size - held.length, available))
-      if (joined !== undefined) return at + this.#readOn(held, joined)
-      this.#assemble(held, 0, held.length)
-    } else if (this.#filled === 0) {
-      if (available >= this.#size) {
-        const end = at + this.#size
-        this.#emit(chunk.subarray(at, end))
-        return end
-      }
-      if (available >= HELD_BYTES_MIN) {
-        this.#held = chunk.subarray(at)
-        return chunk.length
-      }
+    if (this.#filled === 0 && available >= this.#size) {
+      const end = at + this.#size
+      this.#emit(chunk.subarray(at, end))
+      return end
     }
     const part = Math.min(this.#size - this.#filled, available)
-    this.#assemble(chunk, at, part)
-    if (this.#filled === this.#size) this.#emit(this.#assembly.subarray(0, this.#size))
-    return at + part
-  }
-
-  /** Goes on with what is held and has grown; returns by how much. */
-  #readOn(held: Uint8Array, joined: Uint8Array): number {
-    if (joined.length === this.#size) this.#emit(joined)
-    else this.#held = joined
-    return joined.length - held.length
-  }
-
-  #assemble(chunk: Uint8Array, at: number, part: number): void {
-    this.#held = undefined
     if (this.#assembly.length < this.#size) {
       // Grown as bytes come, not by what a header promises: a promise costs a hostile sender nothing.
       const needed = Math.min(this.#size, Math.max(this.#filled + part, this.#assembly.length * 2, KEPT_BYTES))
@@ -126,26 +93,16 @@ export class GrpcFrames {
     }
     this.#assembly.set(chunk.subarray(at, at + part), this.#filled)
     this.#filled += part
+    if (this.#filled === this.#size) this.#emit(this.#assembly.subarray(0, this.#size))
+    return at + part
   }
 
   #emit(bytes: Uint8Array): void {
     const isCompressed = this.#header[0] === 1
     this.#headerFilled = 0
     this.#filled = 0
-    this.#held = undefined
     this.#size = -1
     if (this.#assembly.length > KEPT_BYTES) this.#assembly = new Uint8Array(0)
     this.#sink.message(bytes, isCompressed)
   }
-}
-
-/** What is held and the next part of it, which is moved to behind it; undefined when they do not lie in the same memory like that. */
-function joinedTo(held: Uint8Array, chunk: Uint8Array, at: number, part: number): Uint8Array | undefined {
-  if (chunk.buffer !== held.buffer) return undefined
-  const from = chunk.byteOffset + at
-  const to = held.byteOffset + held.length
-  if (!GAPS.includes(from - to)) return undefined
-  const joined = new Uint8Array(held.buffer, held.byteOffset, held.length + part)
-  if (from !== to) new Uint8Array(held.buffer).copyWithin(to, from, from + part)
-  return joined
 }

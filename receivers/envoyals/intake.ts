@@ -3,7 +3,6 @@ import type { Consumer } from '../../component/consumer.ts'
 import { ByteInterner } from '../../lib/intern.ts'
 import type { AccessLogs, StreamOrigin } from '../../model/access_logs.ts'
 import { AccessLogDecoder, countEntries, findIdentifier } from './decode.ts'
-import { MessageSlabs, type Slab } from './message_slabs.ts'
 import type { Instruments } from './telemetry.ts'
 
 /** A stream, as the intake sees it. */
@@ -38,8 +37,6 @@ const SLICE_MS = 100
  * the time for decoding instead of being read only to be shed.
  */
 const SLICE_MS_MAX = 200
-/** Bytes that are decoded between two looks at the clock, in a fraction of a millisecond: a look costs a fiftieth of a message. */
-const LOOK_BYTES = 64 * 1024
 /** What a queued message costs beyond its bytes. */
 const OVERHEAD_BYTES = 96
 /** A trouble that goes on is logged no more often than this. */
@@ -49,8 +46,6 @@ interface Queued {
   readonly source: MessageSource
   /** Undefined marks the end of a stream. */
   readonly bytes: Uint8Array | undefined
-  /** What holds the bytes. */
-  readonly slab: Slab | undefined
   readonly receivedMs: number
 }
 
@@ -66,17 +61,11 @@ export class Intake {
   #queue: (Queued | undefined)[] = []
   #head = 0
   #queuedBytes = 0
-  readonly #slabs = new MessageSlabs()
   #sliceStart = 0
   #sliceEnd = 0
-  #sliceStartMs = 0
-  /** Milliseconds since the slice began at the last look, and bytes decoded since that look. */
-  #sliceAgeMs = 0
-  #unlookedBytes = 0
   #isSliceOpen = false
   #lastLogMs = Number.NEGATIVE_INFINITY
   #whenEmpty: (() => void)[] = []
-  readonly #onNextSlice = (): void => this.#nextSlice()
 
   constructor(next: Consumer<AccessLogs>, settings: IntakeSettings) {
     this.#next = next
@@ -89,19 +78,18 @@ export class Intake {
 
   /** Takes a message; its bytes are copied when it has to wait. */
   push(source: MessageSource, bytes: Uint8Array): void {
-    const { instruments } = this.#settings
+    const { instruments, clock } = this.#settings
     instruments.messages.add(1)
     instruments.bytes.add(bytes.length)
-    const sliceAgeMs = this.#sliceAge(bytes.length)
-    const receivedMs = this.#sliceStartMs + Math.floor(sliceAgeMs)
-    if (sliceAgeMs < SLICE_MS && this.isEmpty) this.#decode(source, bytes, receivedMs)
-    else this.#enqueue({ source, ...this.#slabs.keep(bytes), receivedMs })
+    this.#openSlice()
+    if (this.isEmpty && clock.monotonic() - this.#sliceStart < SLICE_MS) this.#decode(source, bytes, clock.now())
+    else this.#enqueue({ source, bytes: new Uint8Array(bytes), receivedMs: clock.now() })
   }
 
   /** Calls `source.drained` when all it pushed before is done with. */
   end(source: MessageSource): void {
     if (this.isEmpty) source.drained()
-    else this.#enqueue({ source, bytes: undefined, slab: undefined, receivedMs: 0 })
+    else this.#enqueue({ source, bytes: undefined, receivedMs: 0 })
   }
 
   /** Resolves when nothing waits any more. */
@@ -117,24 +105,9 @@ export class Intake {
 
   #openSlice(): void {
     if (this.#isSliceOpen) return
-    const { clock } = this.#settings
     this.#isSliceOpen = true
-    this.#sliceStart = clock.monotonic()
-    this.#sliceStartMs = clock.now()
-    this.#sliceAgeMs = 0
-    this.#unlookedBytes = 0
-    setImmediate(this.#onNextSlice)
-  }
-
-  /** How old the slice is in which another `bytes` are taken, as of the last look at the clock. */
-  #sliceAge(bytes: number): number {
-    this.#openSlice()
-    this.#unlookedBytes += bytes
-    if (this.#unlookedBytes > LOOK_BYTES) {
-      this.#unlookedBytes = 0
-      this.#sliceAgeMs = this.#settings.clock.monotonic() - this.#sliceStart
-    }
-    return this.#sliceAgeMs
+    this.#sliceStart = this.#settings.clock.monotonic()
+    setImmediate(() => this.#nextSlice())
   }
 
   #nextSlice(): void {
@@ -144,15 +117,11 @@ export class Intake {
     this.#openSlice()
     const sliceMs = Math.min(Math.max(SLICE_MS, this.#sliceStart - this.#sliceEnd), SLICE_MS_MAX)
     do {
-      const { source, bytes, slab, receivedMs } = this.#shift()
-      if (bytes === undefined || slab === undefined) source.drained()
-      else {
-        this.#decode(source, bytes, receivedMs)
-        this.#slabs.release(slab)
-      }
+      const { source, bytes, receivedMs } = this.#shift()
+      if (bytes === undefined) source.drained()
+      else this.#decode(source, bytes, receivedMs)
     } while (!this.isEmpty && clock.monotonic() - this.#sliceStart < sliceMs)
     this.#sliceEnd = clock.monotonic()
-    this.#sliceAgeMs = this.#sliceEnd - this.#sliceStart
     this.#afterShift()
   }
 
@@ -183,15 +152,14 @@ export class Intake {
     if (!this.isEmpty) return
     this.#queue = []
     this.#head = 0
-    this.#slabs.trim()
     for (const resolve of this.#whenEmpty.splice(0)) resolve()
   }
 
   /** Drops the oldest message; who sends is learnt from it all the same. Returns how many entries it held. */
   #shed(reason: 'overload' | 'shutdown'): number {
     const { instruments } = this.#settings
-    const { source, bytes, slab } = this.#shift()
-    if (bytes === undefined || slab === undefined) {
+    const { source, bytes } = this.#shift()
+    if (bytes === undefined) {
       source.drained()
       return 0
     }
@@ -201,7 +169,6 @@ export class Intake {
     const identifier = findIdentifier(bytes)
     if (identifier !== undefined) source.identify(identifier)
     source.begun()
-    this.#slabs.release(slab)
     return entries
   }
 

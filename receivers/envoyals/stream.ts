@@ -1,6 +1,6 @@
 import { gunzipSync, inflateSync } from 'node:zlib'
 import { status } from '@grpc/grpc-js'
-import { type RawCall, readChunks } from '../../component/kit/grpc_server.ts'
+import type { RawCall } from '../../component/kit/grpc_server.ts'
 import type { StreamOrigin } from '../../model/access_logs.ts'
 import { type FrameSink, GrpcFrames } from './grpc_frames.ts'
 import { parseIdentifier } from './identifier.ts'
@@ -51,7 +51,7 @@ export class AlsStream implements MessageSource, FrameSink {
     this.#frames = new GrpcFrames(settings.messageBytesMax, this)
     const { stream } = call
     let hasEnded = false
-    readChunks(stream, (chunk) => {
+    stream.on('data', (chunk: Buffer) => {
       const discarded = this.#frames.write(chunk)
       if (discarded > 0) settings.instruments.discarded[this.#discardReason].add(discarded)
     })
