@@ -1,11 +1,11 @@
 /** The daemon as a process to be measured: started with a config of its own, watched through /proc. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { stringify } from 'yaml'
+import { freePort } from '../test/free_port.ts'
 
 const REPOSITORY = join(import.meta.dirname, '..')
 const START_TIMEOUT_MS = 30_000
@@ -208,13 +208,4 @@ export function sum(text: string, name: string): number {
     )
   }
   return total
-}
-
-/** A TCP port that was free just now. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
 }

@@ -8,7 +8,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { freePort } from './daemon_process.ts'
+import { freePort } from '../test/free_port.ts'
 import type { LoadReport } from './load.ts'
 import type { OtlpLoadReport } from './otlp_load.ts'
 import { type Program, type ProgramSettings, runSender, startCollector, startOurs, startSink, type Work } from './otlp_programs.ts'

@@ -7,7 +7,8 @@ import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { stringify } from 'yaml'
-import { cpuSeconds, freePort, memoryMib, startMeasured, sum } from './daemon_process.ts'
+import { freePort } from '../test/free_port.ts'
+import { cpuSeconds, memoryMib, startMeasured, sum } from './daemon_process.ts'
 import type { SinkReport } from './otlp_sink.ts'
 
 const START_TIMEOUT_MS = 20_000

@@ -5,7 +5,7 @@ import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { stringify } from 'yaml'
-import { freePort } from './daemon_process.ts'
+import { freePort } from '../test/free_port.ts'
 
 const CACHE = join(homedir(), '.cache', 'meshscope-peers')
 const START_TIMEOUT_MS = 10_000

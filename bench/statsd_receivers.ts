@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { freePort, startMeasured, sum } from './daemon_process.ts'
+import { freePort } from '../test/free_port.ts'
+import { startMeasured, sum } from './daemon_process.ts'
 import { startCollector } from './statsd_collector.ts'
 
 /** How packets come. */

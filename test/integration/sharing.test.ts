@@ -9,6 +9,7 @@ import { collected, fakeRegistry } from '../fakes/components.ts'
 import type { GraphSketch } from '../fakes/graph_spec.ts'
 import { ServiceRun, sendLines, until } from '../fakes/service_run.ts'
 import { type FakeNumberMain, numberExtensions, sharingEvents } from '../fakes/sharing.ts'
+import { freePort } from '../free_port.ts'
 
 const WORKER = new URL('../fakes/ingest_worker.ts', import.meta.url)
 const RECEIVER = 'receivers.fake_lines'
@@ -59,15 +60,6 @@ async function untilOnly(number: number, port: number): Promise<void> {
     const key = `a 200 ${number}`
     return (after[key] ?? 0) - (before[key] ?? 0) === 16
   })
-}
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen({ port: 0, host: '127.0.0.1' })
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 /** What the extension that listens there says. */

@@ -1,5 +1,4 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -7,6 +6,7 @@ import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { hasUnixDatagrams } from '../../receivers/statsd/listen/unix_datagram_socket.ts'
 import { sendLines, until } from '../fakes/service_run.ts'
 import { frame, StatsdRun, type StatsdRunOptions, sendStream, sendUdp, sendUnixDatagrams } from '../fakes/statsd_run.ts'
+import { freePort } from '../free_port.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'meshscope-statsd-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -243,14 +243,6 @@ test.for([0, 2])('a reload that changes the receiver exchanges it on the same po
   expect(await run.page()).toEqual(['hits_total 7'])
   expect((await fetch(`http://${receiver.debug_endpoint}/debug/statsd`)).status).toBe(200)
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
-  const { port } = server.address() as AddressInfo
-  await new Promise<void>((resolve) => server.close(() => resolve()))
-  return port
-}
 
 describe('events and service checks', () => {
   const EVENTS = '_e{5,4}:title|text|t:error|#env:dev\n_sc|db.up|2|m:gone'

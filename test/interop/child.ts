@@ -1,6 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { until } from './waiting.ts'
@@ -128,14 +127,4 @@ export async function run(options: ChildOptions, timeoutMs: number): Promise<Exi
 export function temporaryFolder(name: string): { readonly path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), `meshscope-${name}-`))
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
-}
-
-/** A TCP port of `host` that was free just now; for programs that cannot report the port they were given for 0. */
-export async function freePort(host = '127.0.0.1'): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, host, resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error(`BUG: no port for ${host}`)
-  return address.port
 }

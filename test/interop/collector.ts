@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { Child, type ExitStatus, freePort, temporaryFolder } from './child.ts'
+import { freePort } from '../free_port.ts'
+import { Child, type ExitStatus, temporaryFolder } from './child.ts'
 
 /** Components by their ids, as in a Collector's config file. */
 type Components = Readonly<Record<string, unknown>>

@@ -1,7 +1,8 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { Child, type ExitStatus, freePort, temporaryFolder } from './child.ts'
+import { freePort } from '../free_port.ts'
+import { Child, type ExitStatus, temporaryFolder } from './child.ts'
 import type { Sample } from './prometheus.ts'
 
 export const REPOSITORY = join(import.meta.dirname, '..', '..')

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Child, freePort, temporaryFolder } from './child.ts'
+import { freePort } from '../free_port.ts'
+import { Child, temporaryFolder } from './child.ts'
 import { until } from './waiting.ts'
 
 /** One element of an instant vector. */

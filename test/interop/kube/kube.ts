@@ -1,7 +1,8 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Child, freePort, temporaryFolder } from '../child.ts'
+import { freePort } from '../../free_port.ts'
+import { Child, temporaryFolder } from '../child.ts'
 import { until } from '../waiting.ts'
 import { KubeClient } from './client.ts'
 

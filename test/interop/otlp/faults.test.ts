@@ -2,7 +2,7 @@
 import { status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { OtlpGrpcClient } from '../../fakes/otlp_client.ts'
-import { freePort } from '../child.ts'
+import { freePort } from '../../free_port.ts'
 import { sumOf } from '../daemon.ts'
 import { settled } from '../waiting.ts'
 import { Backend, namedRequest, type Protocol, type Verdict } from './backend.ts'

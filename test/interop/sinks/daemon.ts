@@ -2,7 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { TruthDocument } from '../../../cmd/meshscope/simulate/truth.ts'
-import { Child, freePort, run, temporaryFolder } from '../child.ts'
+import { freePort } from '../../free_port.ts'
+import { Child, run, temporaryFolder } from '../child.ts'
 import { COMMANDS, REPOSITORY } from '../daemon.ts'
 
 /** `meshscope run` with access logs and OTLP in, and one exporter of a test's choice. */

@@ -1,6 +1,7 @@
 /** Access logs and OTLP records are documents in a real OpenSearch: all of them, once, also when it was away. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { freePort, temporaryFolder } from '../child.ts'
+import { freePort } from '../../free_port.ts'
+import { temporaryFolder } from '../child.ts'
 import { sumOf } from '../daemon.ts'
 import { suite } from '../suite.ts'
 import { settled, until } from '../waiting.ts'

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TruthSpan } from '../../../cmd/meshscope/simulate/trace_tree.ts'
 import type { TruthDocument } from '../../../cmd/meshscope/simulate/truth.ts'
-import { freePort } from '../child.ts'
+import { freePort } from '../../free_port.ts'
 import { sumOf } from '../daemon.ts'
 import { suite } from '../suite.ts'
 import { settled } from '../waiting.ts'

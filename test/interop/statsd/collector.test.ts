@@ -1,7 +1,7 @@
 /** The same lines into the Go Collector's statsd receiver and into ours: two pages, and a list of all that differs. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { sendUdp } from '../../fakes/statsd_run.ts'
-import { freePort } from '../child.ts'
+import { freePort } from '../../free_port.ts'
 import { type RunningCollector, startCollector } from '../collector.ts'
 import { suite } from '../suite.ts'
 import { settled } from '../waiting.ts'

@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { Child, type ExitStatus, freePort, temporaryFolder } from '../child.ts'
+import { freePort } from '../../free_port.ts'
+import { Child, type ExitStatus, temporaryFolder } from '../child.ts'
 import { COMMANDS, REPOSITORY, sumOf } from '../daemon.ts'
 import { settled } from '../waiting.ts'
 
