@@ -4,7 +4,7 @@ import { siblingModule } from '../../lib/worker_pool.ts'
 import { config } from './config.ts'
 import { K8sMetadata } from './extension.ts'
 import { K8sMetadataIngest } from './ingest.ts'
-import { accessConflicts } from './needs.ts'
+import { accessConflicts, ownerConflicts } from './needs.ts'
 
 /** The `k8s_metadata` extension: knows which pod, node or service had which address when, for all other components. */
 export const k8sMetadataExtension = defineExtension({
@@ -13,7 +13,7 @@ export const k8sMetadataExtension = defineExtension({
   stability: 'alpha',
   config,
   listens: ({ endpoint }) => [{ network: 'tcp', address: endpoint, path: ['endpoint'] }],
-  checkUses: accessConflicts,
+  checkUses: (checked, uses) => [...accessConflicts(checked, uses), ...ownerConflicts(checked, uses)],
   create: (settings, checked, view, uses) =>
     new K8sMetadata(settings, checked, {
       uses,

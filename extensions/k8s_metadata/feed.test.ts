@@ -112,3 +112,20 @@ test('a pod that is gone is no longer waited for when its owner comes', () => {
   expect(index.podByUid(meshPod(1).metadata.uid)?.workload.name).not.toBe('basket')
   expect(index.podByUid(meshPod(2).metadata.uid)?.workload).toEqual({ kind: 'Deployment', name: 'basket', isInferred: false })
 })
+
+test('with exact owners a pod has the uids of its owner and of what controls that, which take a few bytes', () => {
+  const owned = { ownerReferences: [{ kind: 'Deployment', name: 'cart', uid: '11111111-2222-3333-4444-555555555555', controller: true }] }
+  const replicaSet = apiObject('cart-7d9f8c6b5d', { metadata: { uid: 'uid-rs', ...owned } })
+  const [bytes, detailed] = [false, true].map((details) => {
+    const { sinks, index, store, publish } = openFeed({ details }, { exact_owners: true })
+    list(sinks[0], replicaSet)
+    list(sinks[1])
+    list(sinks[2], ...Array.from({ length: 1000 }, (_, i) => meshPod(i)))
+    publish()
+    const uids = { ownerUid: 'uid-rs', workloadUid: owned.ownerReferences[0]?.uid, hostname: '' }
+    expect(index.podByUid(meshPod(999).metadata.uid)?.details).toEqual(details ? uids : undefined)
+    return store.stats.journalBytes / 1000
+  })
+  expect((detailed ?? 0) - (bytes ?? 0)).toBeLessThan(8)
+  expect(detailed).toBeLessThan(400)
+})

@@ -37,6 +37,7 @@ export function collectNeeds(uses: readonly unknown[]): IdentityNeeds {
     lookups: [...new Set(all.flatMap(({ lookups }) => lookups))].sort(),
     resources: [...new Set(all.flatMap(({ resources }) => resources))].sort(),
     ...(all.some(({ discovery }) => discovery === true) ? { discovery: true } : {}),
+    ...(all.some(({ details }) => details === true) ? { details: true } : {}),
     containers: all.some(({ containers, lookups }) => containers || lookups.includes('container')),
     waitForMetadataMs: Math.max(0, ...all.map(({ waitForMetadataMs }) => waitForMetadataMs)),
   }
@@ -74,6 +75,23 @@ export function accessConflicts(config: K8sMetadataConfig, uses: readonly NamedU
       },
     ]
   })
+}
+
+/** Wants that only exact owners can meet, where the config does not have them. */
+export function ownerConflicts(config: K8sMetadataConfig, uses: readonly NamedUse[]): readonly UseProblem[] {
+  if (config.exact_owners) return []
+  return uses.flatMap(({ needs }, use) =>
+    ((needs as IdentityNeeds).exactOwners ?? []).map(
+      (name): UseProblem => ({
+        use,
+        path: ['extract', 'metadata'],
+        problem: 'not known to k8s_metadata: a pod names its ReplicaSet or Job only, not what controls that',
+        expected: 'exact_owners: true in extensions.k8s_metadata',
+        found: name,
+        hint: `set it, which watches the metadata of ReplicaSets and Jobs and takes the rights to, or remove ${name}`,
+      }),
+    ),
+  )
 }
 
 function isOpinion({ authType, context }: AccessChoice): boolean {

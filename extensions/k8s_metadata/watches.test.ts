@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { IdentityResource } from '../../model/identity/index.ts'
 import { config, type K8sMetadataConfig } from './config.ts'
-import { accessConflicts, chooseAccess, collectNeeds } from './needs.ts'
+import { accessConflicts, chooseAccess, collectNeeds, ownerConflicts } from './needs.ts'
 import { rightsFor } from './rights.ts'
 import { checked, needing } from './testing.ts'
 import { needsNode, planWatches } from './watches.ts'
@@ -142,6 +142,25 @@ describe('needs', () => {
       [2, 'auth_type', 'kubeConfig, as for the extension k8s_metadata'],
     ])
     expect(accessConflicts(checked({}), named.slice(0, 2))).toEqual([])
+  })
+
+  test('include details when one user wants them', () => {
+    expect(collectNeeds([needing(), needing({ details: true, exactOwners: ['k8s.deployment.uid'] })])).toEqual(needing({ details: true }))
+  })
+
+  test('that only exact owners can meet are a problem that says what to set', () => {
+    const named = [needing(), needing({ details: true, exactOwners: ['k8s.deployment.uid'] })].map((needs, index) => ({ address: `p/${index}`, needs }))
+    expect(ownerConflicts(checked({}), named)).toEqual([
+      {
+        use: 1,
+        path: ['extract', 'metadata'],
+        problem: 'not known to k8s_metadata: a pod names its ReplicaSet or Job only, not what controls that',
+        expected: 'exact_owners: true in extensions.k8s_metadata',
+        found: 'k8s.deployment.uid',
+        hint: 'set it, which watches the metadata of ReplicaSets and Jobs and takes the rights to, or remove k8s.deployment.uid',
+      },
+    ])
+    expect(ownerConflicts(checked({ exact_owners: true }), named)).toEqual([])
   })
 })
 

@@ -5,7 +5,7 @@ import { formatIp } from './ip.ts'
 import { formatUuid, hexText } from './key.ts'
 import { timeAt } from './layout.ts'
 import type { IdentityMemory } from './memory.ts'
-import type { Container, Endpoint, IdentityObject, KubeNode, Namespace, Pod, Service, Texts, Workload, WorkloadEntry } from './objects.ts'
+import type { Container, Endpoint, IdentityObject, KubeNode, Namespace, Pod, PodDetails, Service, Texts, Workload, WorkloadEntry } from './objects.ts'
 
 /** So many texts, lists and objects that were used last are kept decoded, at most twice as many. */
 export interface DecodedKept {
@@ -103,6 +103,7 @@ export class ObjectDecoder {
       labels: this.#labels(),
       annotations: this.#labels(),
       ...((flags & ObjectFlag.hasDiscovery) === 0 ? {} : { discovery: discoveryOf(this.#textList()) }),
+      ...((flags & ObjectFlag.hasDetails) === 0 ? {} : { details: detailsOf(this.#textList()) }),
       createdMs: this.#time(),
       startedMs: this.#time(),
       terminatingMs: hasEnd ? this.#time() : 0,
@@ -254,4 +255,8 @@ export class ObjectDecoder {
     kept.set(atom, list)
     return list
   }
+}
+
+function detailsOf([ownerUid = '', workloadUid = '', hostname = '']: readonly string[]): PodDetails {
+  return { ownerUid, workloadUid, hostname }
 }

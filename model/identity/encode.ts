@@ -19,6 +19,8 @@ export const ObjectFlag = {
   isHeadless: 32,
   /** What the discovery of targets wants stands behind the annotations. */
   hasDiscovery: 64,
+  /** The pod's details stand behind that. */
+  hasDetails: 128,
 } as const
 
 /** Words of an object before its atoms, the first of which is that of the ports in a pod, endpoint or service. */
@@ -83,6 +85,9 @@ export class ObjectEncoder {
     this.#atoms.push(this.#journal.labels(pod.labels), this.#journal.labels(pod.annotations))
     this.#flag(ObjectFlag.hasDiscovery, pod.discovery !== undefined)
     if (pod.discovery !== undefined) this.#atoms.push(this.#journal.texts(discoveryTexts(pod.discovery)))
+    this.#flag(ObjectFlag.hasDetails, pod.details !== undefined)
+    // One list for all pods of an owner, so that each of them takes a word.
+    if (pod.details !== undefined) this.#atoms.push(this.#journal.texts([pod.details.ownerUid, pod.details.workloadUid, pod.details.hostname]))
     this.#time(pod.createdMs)
     this.#time(pod.startedMs)
     if ((this.#flags & ObjectFlag.hasEnd) !== 0) {

@@ -78,6 +78,10 @@ export interface IdentityNeeds {
   readonly containers: boolean
   /** What scrape targets are made of (`Pod.discovery`); not wanted without it. */
   readonly discovery?: boolean
+  /** Hostnames and the uids of what controls pods (`Pod.details`); not wanted without it. */
+  readonly details?: boolean
+  /** Attributes (of `extract.metadata`) for which the owners of ReplicaSets and Jobs must be known exactly; none without it. */
+  readonly exactOwners?: readonly string[]
   /** How to reach the API server, when the user has settings of its own for it (Collector's `auth_type`, `context`). */
   readonly access?: { readonly authType: 'serviceAccount' | 'kubeConfig' | 'none'; readonly context: string }
   /** The start of the process waits this long for the first complete lists; 0 does not wait. */

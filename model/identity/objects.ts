@@ -49,6 +49,16 @@ export interface PodDiscovery {
   readonly initContainers: readonly string[]
 }
 
+/** What few ask for of a pod. */
+export interface PodDetails {
+  /** Of the owner reference that controls it, such as its ReplicaSet. */
+  readonly ownerUid: string
+  /** Of what controls that owner, such as the Deployment of its ReplicaSet; empty when nothing does, or it is not known. */
+  readonly workloadUid: string
+  /** `spec.hostname`. */
+  readonly hostname: string
+}
+
 export interface Pod {
   readonly kind: 'pod'
   readonly uid: string
@@ -78,6 +88,8 @@ export interface Pod {
   readonly endedMs: number
   /** Only when somebody needs it. */
   readonly discovery?: PodDiscovery
+  /** Only when somebody needs it. */
+  readonly details?: PodDetails
 }
 
 /** An endpoint of an EndpointSlice, or of a ServiceEntry: what serves a Service at an address. */

@@ -38,8 +38,8 @@ describe('a bad config', () => {
     { name: 'a negative time to wait', given: { wait_for_metadata_timeout: '-1s' }, problem: /^wait_for_metadata_timeout: negative duration; -1s/ },
     {
       name: 'an attribute that is not kept',
-      given: { extract: { metadata: ['k8s.pod.name', 'k8s.daemonset.uid'] } },
-      problem: /^extract\.metadata\.1: not supported: the uids of owners are not kept; k8s\.daemonset\.uid; use k8s\.daemonset\.name instead$/,
+      given: { extract: { metadata: ['k8s.pod.name', 'k8s.daemonset.uuid'] } },
+      problem: /^extract\.metadata\.1: unknown attribute; k8s\.daemonset\.uuid; did you mean k8s\.daemonset\.uid\?$/,
     },
     {
       name: 'a mistyped attribute',

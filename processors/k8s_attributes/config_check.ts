@@ -3,7 +3,7 @@ import { didYouMean } from '../../lib/did_you_mean.ts'
 import { durationMs } from '../../lib/duration.ts'
 import { lookupOf } from './association.ts'
 import { attributeName } from './field_rules.ts'
-import { CONTAINER_METADATA, METADATA, UNAVAILABLE_METADATA } from './metadata.ts'
+import { CONTAINER_METADATA, METADATA } from './metadata.ts'
 import { patternFault } from './patterns.ts'
 import { FILTER_FIELDS } from './pod_filter.ts'
 import type { K8sAttributesConfig } from './schema.ts'
@@ -40,12 +40,6 @@ function* checkMetadata(config: K8sAttributesConfig): Iterable<FieldProblem> {
   for (const [i, name] of config.extract.metadata.entries()) {
     if ((METADATA as readonly string[]).includes(name)) continue
     const path = ['extract', 'metadata', i]
-    const reason = UNAVAILABLE_METADATA[name]
-    if (reason !== undefined) {
-      const plain = name.replace(/\.(?:uid|hostname)$/, '.name')
-      yield { path, problem: `not supported: ${reason}`, expected: `one of ${METADATA.join(', ')}`, found: name, hint: `use ${plain} instead` }
-      continue
-    }
     const meant = didYouMean(name, METADATA)
     yield {
       path,

@@ -4,13 +4,20 @@ export const METADATA = [
   'k8s.pod.name',
   'k8s.pod.uid',
   'k8s.pod.ip',
+  'k8s.pod.hostname',
   'k8s.pod.start_time',
   'k8s.deployment.name',
+  'k8s.deployment.uid',
   'k8s.replicaset.name',
+  'k8s.replicaset.uid',
   'k8s.statefulset.name',
+  'k8s.statefulset.uid',
   'k8s.daemonset.name',
+  'k8s.daemonset.uid',
   'k8s.cronjob.name',
+  'k8s.cronjob.uid',
   'k8s.job.name',
+  'k8s.job.uid',
   'k8s.node.name',
   'k8s.node.uid',
   'k8s.cluster.uid',
@@ -50,15 +57,15 @@ export const CONTAINER_METADATA: readonly string[] = [
   'service.instance.id',
 ] satisfies readonly MetadataName[]
 
-const OWNER_UID = 'the uids of owners are not kept'
+/** Those for which the index must know what controls the ReplicaSet or Job of a pod. */
+export const EXACT_OWNER_METADATA: readonly string[] = ['k8s.deployment.uid', 'k8s.cronjob.uid'] satisfies readonly MetadataName[]
 
-/** What the Collector's processor knows and the identity index does not keep, and why. */
-export const UNAVAILABLE_METADATA: Readonly<Record<string, string>> = {
-  'k8s.pod.hostname': 'host names of pods are not kept',
-  'k8s.deployment.uid': OWNER_UID,
-  'k8s.replicaset.uid': OWNER_UID,
-  'k8s.statefulset.uid': OWNER_UID,
-  'k8s.daemonset.uid': OWNER_UID,
-  'k8s.job.uid': OWNER_UID,
-  'k8s.cronjob.uid': OWNER_UID,
-}
+/** Those that the index keeps only on demand (`Pod.details`). */
+export const DETAIL_METADATA: readonly string[] = [
+  ...EXACT_OWNER_METADATA,
+  'k8s.pod.hostname',
+  'k8s.replicaset.uid',
+  'k8s.statefulset.uid',
+  'k8s.daemonset.uid',
+  'k8s.job.uid',
+]

@@ -69,6 +69,12 @@ describe('what is wanted of the index', () => {
         containers: true,
       },
     },
+    { name: 'details for the uids of owners', given: { extract: { metadata: ['k8s.statefulset.uid', 'k8s.pod.hostname'] } }, needs: { details: true } },
+    {
+      name: 'exact owners for what controls the owner of a pod',
+      given: { extract: { metadata: ['k8s.pod.uid', 'k8s.cronjob.uid', 'k8s.deployment.uid'] } },
+      needs: { details: true, exactOwners: ['k8s.deployment.uid', 'k8s.cronjob.uid'] },
+    },
     { name: 'nodes for their uid', given: { extract: { metadata: ['k8s.node.uid'] } }, needs: { resources: ['pods', 'nodes'] } },
     { name: 'namespaces for the uid of the cluster', given: { extract: { metadata: ['k8s.cluster.uid'] } }, needs: { resources: ['pods', 'namespaces'] } },
     {

@@ -4,7 +4,7 @@ import { durationMs } from '../../lib/duration.ts'
 import type { IdentityNeeds, IdentityResource } from '../../model/identity/index.ts'
 import { associationsOf } from './association.ts'
 import { FieldRules } from './field_rules.ts'
-import { CONTAINER_METADATA } from './metadata.ts'
+import { CONTAINER_METADATA, DETAIL_METADATA, EXACT_OWNER_METADATA } from './metadata.ts'
 import { PodAttributes } from './pod_attributes.ts'
 import { FILTER_ANNOTATIONS, filterLabels } from './pod_filter.ts'
 import type { K8sAttributesConfig } from './schema.ts'
@@ -37,7 +37,14 @@ export function needsOf(config: K8sAttributesConfig): IdentityNeeds {
     nodeAnnotations,
     serviceLabels: [],
     containers: metadata.some((name) => CONTAINER_METADATA.includes(name)) || lookups.includes('container'),
+    ...(metadata.some((name) => DETAIL_METADATA.includes(name)) ? { details: true } : {}),
+    ...exactOwnersOf(metadata),
     ...(config.auth_type === undefined ? {} : { access: { authType: config.auth_type, context: config.context ?? '' } }),
     waitForMetadataMs: config.wait_for_metadata ? durationMs(config.wait_for_metadata_timeout) : 0,
   }
+}
+
+function exactOwnersOf(metadata: readonly string[]): Pick<IdentityNeeds, 'exactOwners'> {
+  const exactOwners = EXACT_OWNER_METADATA.filter((name) => metadata.includes(name))
+  return exactOwners.length === 0 ? {} : { exactOwners }
 }

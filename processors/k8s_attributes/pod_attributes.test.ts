@@ -7,6 +7,7 @@ const attributesOf = (extract: GivenConfig, pod: Partial<Pod> = {}): Record<stri
   Object.fromEntries(new PodAttributes(configOf({ extract: { metadata: [], ...extract } })).of(podOf(pod), 'cluster-uid'))
 
 const job = { workload: { kind: 'CronJob', name: 'auth-cronjob', isInferred: false }, replicaSet: '', job: 'auth-cronjob-27667920' }
+const OWNER_UIDS = ['deployment', 'replicaset', 'statefulset', 'daemonset', 'cronjob', 'job'].map((kind) => `k8s.${kind}.uid`)
 const SERVICE = { metadata: ['service.namespace', 'service.name', 'service.version', 'service.instance.id'], otel_annotations: true }
 
 /** The cases are those of the Collector's own tests of its extraction rules, for one owner each. */
@@ -39,6 +40,37 @@ describe('the attributes of a pod', () => {
       pod: { workload: { kind: 'Job', name: 'once', isInferred: false }, replicaSet: '' },
       attributes: { 'k8s.job.name': 'once' },
     },
+    {
+      name: 'hostname',
+      extract: { metadata: ['k8s.pod.hostname', 'k8s.replicaset.uid'] },
+      pod: { details: { ownerUid: '', workloadUid: '', hostname: 'auth-hostname1' } },
+      attributes: { 'k8s.pod.hostname': 'auth-hostname1' },
+    },
+    {
+      name: 'uids of a replicaset and its deployment',
+      extract: { metadata: OWNER_UIDS },
+      pod: { details: { ownerUid: 'rs-uid', workloadUid: 'deployment-uid', hostname: '' } },
+      attributes: { 'k8s.deployment.uid': 'deployment-uid', 'k8s.replicaset.uid': 'rs-uid' },
+    },
+    {
+      name: 'uid of a replicaset whose deployment is only known by its name',
+      extract: { metadata: OWNER_UIDS },
+      pod: { details: { ownerUid: 'rs-uid', workloadUid: '', hostname: '' } },
+      attributes: { 'k8s.replicaset.uid': 'rs-uid' },
+    },
+    {
+      name: 'uids of a job and its cronjob',
+      extract: { metadata: OWNER_UIDS },
+      pod: { ...job, details: { ownerUid: 'job-uid', workloadUid: 'cronjob-uid', hostname: '' } },
+      attributes: { 'k8s.job.uid': 'job-uid', 'k8s.cronjob.uid': 'cronjob-uid' },
+    },
+    ...['StatefulSet', 'DaemonSet', 'Job'].map((kind) => ({
+      name: `uid of a ${kind}`,
+      extract: { metadata: OWNER_UIDS },
+      pod: { workload: { kind, name: 'x', isInferred: false }, replicaSet: '', details: { ownerUid: 'owner-uid', workloadUid: '', hostname: '' } },
+      attributes: { [`k8s.${kind.toLowerCase()}.uid`]: 'owner-uid' },
+    })),
+    { name: 'no uids where the index does not keep them', extract: { metadata: OWNER_UIDS }, attributes: {} },
     {
       name: 'metadata',
       extract: {

@@ -52,6 +52,7 @@ export class PodAttributes {
       'k8s.pod.name': pod.name,
       'k8s.pod.uid': pod.uid,
       'k8s.pod.ip': pod.ips[0] ?? '',
+      'k8s.pod.hostname': pod.details?.hostname ?? '',
       'k8s.pod.start_time': rfc3339(pod.createdMs),
       'k8s.deployment.name': deployment,
       'k8s.replicaset.name': pod.replicaSet,
@@ -63,6 +64,7 @@ export class PodAttributes {
       'k8s.cluster.uid': clusterUid,
       'service.namespace': pod.namespace,
       'service.name': deployment || pod.workload.name || pod.name,
+      ...ownerUids(pod),
     }
     for (const [name, value] of Object.entries(values)) if (value !== '' && this.#wanted.has(name)) all.set(name, value)
     this.#labels.apply(pod.labels, all)
@@ -121,6 +123,21 @@ export function isSameContainer(known: string, given: string): boolean {
 
 function workloadOf({ workload }: Pod, kind: string): string {
   return workload.kind === kind ? workload.name : ''
+}
+
+/** The uids of what controls a pod, as far as they are known. */
+function ownerUids({ details, workload, replicaSet, job }: Pod): Readonly<Partial<Record<MetadataName, string>>> {
+  if (details === undefined) return {}
+  const { ownerUid, workloadUid } = details
+  const of = (kind: string, uid: string): string => (workload.kind === kind ? uid : '')
+  return {
+    'k8s.deployment.uid': of('Deployment', workloadUid),
+    'k8s.replicaset.uid': replicaSet === '' ? '' : ownerUid,
+    'k8s.statefulset.uid': of('StatefulSet', ownerUid),
+    'k8s.daemonset.uid': of('DaemonSet', ownerUid),
+    'k8s.cronjob.uid': of('CronJob', workloadUid),
+    'k8s.job.uid': job === '' ? of('Job', ownerUid) : ownerUid,
+  }
 }
 
 function setText(all: Attributes, name: string, text: string | undefined): void {

@@ -6,8 +6,8 @@ import { ExactOwners } from './exact_owners.ts'
 const replicaSet = { kind: 'ReplicaSet', name: 'cart-7d9f8c6b5d', uid: 'uid-rs' }
 const deployment = { kind: 'Deployment', name: 'cart-as-it-is', uid: 'd' }
 
-function trimmed(index = 0) {
-  return new Trimmer({ needs: needing(), clusterDomain: 'cluster.local', refuse: () => {} }).pod(meshPod(index), 0)
+function trimmed(index = 0, needs = needing()) {
+  return new Trimmer({ needs, clusterDomain: 'cluster.local', refuse: () => {} }).pod(meshPod(index), 0)
 }
 
 test('a pod that comes before its ReplicaSet gets its owner when that comes', () => {
@@ -36,6 +36,7 @@ test('a Job has a CronJob above it, whatever their names are', () => {
     workload: { kind: 'CronJob', name: 'nightly', isInferred: false },
     replicaSet: '',
     job: 'by-hand',
+    workloadUid: 'c',
   })
 })
 
@@ -62,4 +63,12 @@ test('a complete list forgets what it did not have, of its own kind', () => {
   owners.put('ReplicaSet', apiObject('b', { metadata: { uid: 'b' } }), deployment)
   owners.listed('ReplicaSet')
   expect(['a', 'b', 'c'].map((uid) => owners.ownership({ kind: 'X', name: uid, uid }) !== undefined)).toEqual([false, true, true])
+})
+
+test('the uid of what controls a ReplicaSet reaches the pods that wait for it, where details are wanted', () => {
+  const owners = new ExactOwners()
+  owners.await(trimmed(1, needing({ details: true })), replicaSet)
+  owners.await(trimmed(2), replicaSet)
+  const pods = owners.put('ReplicaSet', apiObject(replicaSet.name, { metadata: { uid: 'uid-rs' } }), deployment)
+  expect(pods.map(({ details }) => details)).toEqual([{ ownerUid: 'uid-rs', workloadUid: 'd', hostname: '' }, undefined])
 })

@@ -50,7 +50,13 @@ export class ExactOwners {
     this.#listing.get(kind)?.add(uid)
     const waiting = this.#waiting.get(uid)
     this.#waiting.delete(uid)
-    return waiting === undefined ? [] : [...waiting.values()].map((pod) => ({ ...pod, ...exactOwner({ kind, name, uid }, above) }))
+    if (waiting === undefined) return []
+    const { workloadUid = '', ...names } = exactOwner({ kind, name, uid }, above)
+    return [...waiting.values()].map(({ details, ...pod }) => ({
+      ...pod,
+      ...names,
+      ...(details === undefined ? {} : { details: { ...details, workloadUid } }),
+    }))
   }
 
   remove(uid: string): void {

@@ -25,6 +25,8 @@ export interface Ownership {
   readonly workload: Workload
   readonly replicaSet: string
   readonly job: string
+  /** Of what controls the pod's controller; absent when nothing does, or it is not known. */
+  readonly workloadUid?: string
 }
 
 const MINUTE_MS = 60_000
@@ -69,6 +71,7 @@ export function exactOwner(direct: OwnerReference, above: OwnerReference | undef
     workload: workload(top.kind, top.name),
     replicaSet: direct.kind === 'ReplicaSet' ? direct.name : '',
     job: direct.kind === 'Job' ? direct.name : '',
+    ...(above === undefined ? {} : { workloadUid: above.uid }),
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Container, Pod } from '../../../model/identity/objects.ts'
-import { type OwnerReference, type Ownership, ownerOf } from '../owners/owner.ts'
+import { type OwnedPod, type OwnerReference, type Ownership, ownerOf } from '../owners/owner.ts'
 import type { ApiObject } from '../watch/sink.ts'
 import { addressesOf, distinctAddresses } from './addresses.ts'
 import { discoveryOf } from './discovery.ts'
@@ -12,6 +12,7 @@ export interface PodTrim {
   readonly annotations: WantedTexts
   readonly containers: boolean
   readonly discovery: boolean
+  readonly details: boolean
   readonly refuse: Refuse
   /** Finds the owner when the chain is known exactly; undefined leaves it to the rules. */
   readonly exactOwner?: (controller: OwnerReference) => Ownership | undefined
@@ -29,7 +30,8 @@ export function trimPod(object: ApiObject, nowMs: number, options: PodTrim): Pod
   const isHostNetwork = spec['hostNetwork'] === true
   const createdMs = timeOf(metadata['creationTimestamp'])
   const ips = addressesOf(status['podIPs'], 'ip', options.refuse)
-  const { workload, replicaSet, job } = ownership(object, { node: textOf(spec['nodeName']), createdMs }, options)
+  const controller = controllerOf(metadata)
+  const { workload, replicaSet, job, workloadUid = '' } = ownership(object, { node: textOf(spec['nodeName']), createdMs, controller }, options)
   return {
     kind: 'pod',
     uid: metadata.uid,
@@ -46,7 +48,8 @@ export function trimPod(object: ApiObject, nowMs: number, options: PodTrim): Pod
     containers: options.containers ? containersOf(spec, status) : NO_CONTAINERS,
     labels: options.labels.pick(metadata['labels']),
     annotations: options.annotations.pick(metadata['annotations']),
-    ...(options.discovery ? { discovery: discoveryOf(object, controllerOf(metadata)) } : {}),
+    ...(options.discovery ? { discovery: discoveryOf(object, controller) } : {}),
+    ...(options.details ? { details: { ownerUid: controller?.uid ?? '', workloadUid, hostname: textOf(spec['hostname']) } } : {}),
     createdMs,
     startedMs: timeOf(status['startTime']),
     terminatingMs: terminatingMs(metadata),
@@ -70,12 +73,12 @@ export function controllerOf(metadata: Fields): OwnerReference | undefined {
   return undefined
 }
 
-function ownership({ metadata }: ApiObject, { node, createdMs }: { readonly node: string; readonly createdMs: number }, options: PodTrim): Ownership {
-  const controller = controllerOf(metadata)
+function ownership({ metadata }: ApiObject, pod: Pick<OwnedPod, 'node' | 'createdMs' | 'controller'>, options: PodTrim): Ownership {
+  const { controller } = pod
   const exact = controller === undefined ? undefined : options.exactOwner?.(controller)
   if (exact !== undefined) return exact
   const { name, namespace } = metadata
-  return ownerOf({ name, namespace, node, labels: fieldsOf(metadata['labels']), annotations: fieldsOf(metadata['annotations']), controller, createdMs })
+  return ownerOf({ ...pod, name, namespace, labels: fieldsOf(metadata['labels']), annotations: fieldsOf(metadata['annotations']) })
 }
 
 /** The ports by which a host-network pod can be told from the others on its node. */

@@ -41,6 +41,7 @@ export class Trimmer {
       ...this.#pod,
       containers: needs.containers,
       discovery: needs.discovery === true,
+      details: needs.details === true,
       refuse,
       ...(exactOwner === undefined ? {} : { exactOwner }),
     })
