@@ -21,6 +21,12 @@ export interface HttpSenderOptions {
   readonly headers: Readonly<Record<string, string>>
   readonly compression: 'gzip' | 'none'
   readonly auth?: AuthConfig | undefined
+  /** Proves who sends, instead of the authenticator that `auth` names. */
+  readonly authenticator?: ClientAuthenticator
+  /** URL of the HTTP proxy that connections go through. */
+  readonly proxy?: string | undefined
+  /** How hard `gzip` tries, 1 (fast) to 9 (small); that of zlib by default. */
+  readonly gzipLevel?: number
   /** Most of an answer that is kept; the rest is read and forgotten. */
   readonly answerBytesMax: number
 }
@@ -30,6 +36,8 @@ export interface HttpRequest {
   readonly method: 'POST' | 'PUT'
   readonly url: URL
   readonly contentType: string
+  /** Further headers, under lowercase names. */
+  readonly headers?: Readonly<Record<string, string>>
   readonly body: Uint8Array
   readonly signal: AbortSignal
 }
@@ -57,8 +65,9 @@ export class HttpSender {
 
   /** Prepares connections; throws a sentence for the operator when the settings cannot work. */
   start(): void {
-    this.#auth = clientAuthenticatorOf(this.#settings, this.#options.auth)
-    const options = { keepAlive: true, timeout: IDLE_MS }
+    const { auth, authenticator, proxy } = this.#options
+    this.#auth = authenticator ?? clientAuthenticatorOf(this.#settings, auth)
+    const options = { keepAlive: true, timeout: IDLE_MS, ...(proxy === undefined ? {} : { proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } }) }
     this.#plain = new PlainAgent(options)
     const tls = new ClientTls(this.#options.tls, this.#settings)
     const secure = (tlsOptions: ClientTlsOptions): TlsAgent => new TlsAgent({ ...options, ...tlsOptions })
@@ -70,11 +79,13 @@ export class HttpSender {
   }
 
   /** Sends a request once. Rejects with a `RefusedError` when there is no answer, and with the signal's reason when that aborts. */
-  async send({ method, url, contentType, body: plain, signal }: HttpRequest): Promise<HttpAnswer> {
-    const isPacked = this.#options.compression === 'gzip'
-    const body = isPacked ? await gzipAsync(plain) : plain
+  async send({ method, url, contentType, headers: own, body: plain, signal }: HttpRequest): Promise<HttpAnswer> {
+    const { compression, gzipLevel: level } = this.#options
+    const isPacked = compression === 'gzip'
+    const body = isPacked ? await gzipAsync(plain, level === undefined ? {} : { level }) : plain
     const headers: Record<string, string> = { 'content-type': contentType, 'user-agent': 'meshscope', ...(isPacked ? { 'content-encoding': 'gzip' } : {}) }
     for (const [key, value] of Object.entries(this.#options.headers)) headers[key.toLowerCase()] = value
+    Object.assign(headers, own)
     const proof = await this.#auth?.headers({ method, url, headers, body })
     // The proof may have taken longer than the attempt; the queue has given it up then and would send the request twice.
     signal.throwIfAborted()

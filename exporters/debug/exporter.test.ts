@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import type { ByteMessage } from '../../component/kit/byte_link.ts'
+import type { WriteBytes } from '../../component/kit/text_output.ts'
 import { AttributeSet } from '../../model/attributes.ts'
 import type { FamilyPoints, Metrics } from '../../model/metrics.ts'
 import { newSpan, type Traces } from '../../model/traces.ts'
 import { FakeHost, type FakeSettings, fakeSettings } from '../../test/fakes/settings.ts'
 import type { DebugConfig } from './config.ts'
 import { DebugExporter } from './exporter.ts'
-import type { WriteBytes } from './output.ts'
 
 const DEFAULTS: DebugConfig = { verbosity: 'basic', sampling_initial: 2, sampling_thereafter: 1, use_internal_logger: false, output_paths: ['stdout'] }
 const ORIGIN = { worker: 0, life: 1 }

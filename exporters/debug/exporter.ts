@@ -2,6 +2,7 @@ import type { Host, Settings, ShutdownOptions } from '../../component/component.
 import type { ConsumerSet } from '../../component/consumer.ts'
 import type { ExporterMain } from '../../component/factory.ts'
 import { type ByteMessage, ByteReceiver } from '../../component/kit/byte_link.ts'
+import { TextOutput, type WriteBytes } from '../../component/kit/text_output.ts'
 import type { IngestOrigin } from '../../component/link.ts'
 import type { InstrumentSpec } from '../../component/telemetry.ts'
 import { dataPointCount } from '../../model/data_points.ts'
@@ -13,7 +14,6 @@ import type { DebugConfig } from './config.ts'
 import { dataPointsBatchLine, pushDataPoints } from './data_points_text.ts'
 import { logRecordsBatchLine, pushLogRecords } from './log_records_text.ts'
 import { metricsBatchLine, pointCount, pushMetrics } from './metrics_text.ts'
-import { TextOutput, type WriteBytes } from './output.ts'
 import { Sampler } from './sampler.ts'
 import {
   DROPPED_LOG_RECORDS,

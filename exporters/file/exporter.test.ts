@@ -2,6 +2,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { fullDisk } from '../../component/kit/full_disk.ts'
+import type { FileAccess } from '../../component/kit/rolling_file.ts'
 import { AttributeSet } from '../../model/attributes.ts'
 import { type LogRecords, newLogRecord } from '../../model/log_records.ts'
 import type { Metrics } from '../../model/metrics.ts'
@@ -10,8 +12,6 @@ import { newSpan } from '../../model/traces.ts'
 import { FakeHost, type FakeSettings, fakeSettings } from '../../test/fakes/settings.ts'
 import type { FileConfig } from './config.ts'
 import { FileExporter } from './exporter.ts'
-import type { FileAccess } from './rolling_file.ts'
-import { fullDisk } from './testing.ts'
 
 const NOT_ABORTED = new AbortController().signal
 

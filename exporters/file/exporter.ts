@@ -1,6 +1,7 @@
 import type { Host, Settings, ShutdownOptions } from '../../component/component.ts'
 import type { ConsumerSet } from '../../component/consumer.ts'
 import type { ExporterMain } from '../../component/factory.ts'
+import { type FileAccess, hintFor, RollingFile } from '../../component/kit/rolling_file.ts'
 import { durationMs } from '../../lib/duration.ts'
 import { TimeSlices } from '../../lib/time_slices.ts'
 import { logRecordCount } from '../../model/log_records.ts'
@@ -9,7 +10,6 @@ import type { Metrics } from '../../model/metrics.ts'
 import { spanCount, type Traces } from '../../model/traces.ts'
 import type { FileConfig } from './config.ts'
 import { logsLine, metricsLines, tracesLine } from './lines.ts'
-import { type FileAccess, hintFor, RollingFile } from './rolling_file.ts'
 import {
   DROPPED_LOG_RECORDS,
   DROPPED_METRIC_POINTS,

@@ -1,5 +1,5 @@
 import { write as writeToFile } from 'node:fs'
-import type { Clock } from '../../component/component.ts'
+import type { Clock } from '../component.ts'
 
 /** Writes bytes to a file descriptor; as `fs.write`. Replaced in tests. */
 export type WriteBytes = (fd: number, bytes: Uint8Array, offset: number, done: (error: NodeJS.ErrnoException | null, written: number) => void) => void

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { FakeClock } from '../../test/fakes/clock.ts'
-import { TextOutput, type WriteBytes } from './output.ts'
+import { TextOutput, type WriteBytes } from './text_output.ts'
 
 type Done = Parameters<WriteBytes>[3]
 

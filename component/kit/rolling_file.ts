@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
-import type { Clock } from '../../component/component.ts'
+import type { Clock } from '../component.ts'
 
 /** The file operations that are needed, as in `node:fs/promises`; tests replace single ones. */
 export interface FileAccess {

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FakeClock } from '../../test/fakes/clock.ts'
+import { fullDisk } from './full_disk.ts'
 import { RollingFile, type RollingFileOptions } from './rolling_file.ts'
-import { fullDisk } from './testing.ts'
 
 const MEGABYTE = 1 << 20
 const NO_LIMIT = { bytesMax: MEGABYTE, daysMax: 0, backupsMax: 0, isLocalTime: false }
