@@ -9,6 +9,16 @@ interface Cut {
   left: number
 }
 
+/** That the server had too many requests, and when it said so. */
+export interface Throttled {
+  readonly what: string
+  /** When the answer passed and, once it has, the next request for the same; monotonic milliseconds. */
+  readonly atMs: number
+  nextMs: number
+  /** Of the header Retry-After; 0 without it. */
+  readonly retryAfterSeconds: number
+}
+
 interface OpenWatch {
   readonly resource: string
   readonly response: ServerResponse
@@ -21,6 +31,8 @@ interface OpenWatch {
 export class KubeFaultProxy {
   /** How often each `verb resource` was asked, as `list pods`. */
   readonly asked = new Map<string, number>()
+  /** The answers with status 429, in their order. */
+  readonly throttled: Throttled[] = []
   /** Every piece of an answer is held back so long, in milliseconds. */
   delayMs = 0
   readonly #target: { readonly url: string; readonly ca: string }
@@ -87,6 +99,7 @@ export class KubeFaultProxy {
     const isList = !isWatch || url.searchParams.get('sendInitialEvents') === 'true'
     const what = `${isWatch ? 'watch' : 'list'} ${resource}`
     this.asked.set(what, (this.asked.get(what) ?? 0) + 1)
+    for (const before of this.throttled) if (before.what === what && before.nextMs === 0) before.nextMs = performance.now()
     const upstream = await new Promise<IncomingMessage>((resolve, reject) => {
       const { host: _host, connection: _connection, ...headers } = request.headers
       const sent = httpsRequest(url, { method: request.method ?? 'GET', headers, agent: this.#agent }, resolve)
@@ -94,6 +107,8 @@ export class KubeFaultProxy {
       response.once('close', () => sent.destroy())
       request.pipe(sent)
     })
+    if (upstream.statusCode === 429)
+      this.throttled.push({ what, atMs: performance.now(), nextMs: 0, retryAfterSeconds: Number(upstream.headers['retry-after'] ?? 0) })
     const { connection: _hop, 'transfer-encoding': _coding, ...headers } = upstream.headers
     response.writeHead(upstream.statusCode ?? 502, headers)
     response.flushHeaders()
