@@ -64,8 +64,10 @@ export class CloudWatchMetrics {
   }
 }
 
-function identityOf({ namespace, name, dimensions }: EmfDatum): string {
-  return `${namespace} ${name} ${dimensionsText(dimensions)}`
+/** Namespace, name and dimensions, such as `Mesh latency service=shop zone=a`. */
+export function identityOf({ namespace, name, dimensions }: Pick<EmfDatum, 'namespace' | 'name' | 'dimensions'>): string {
+  const pairs = Object.entries(dimensions).map(([key, value]) => `${key}=${value}`)
+  return [namespace, name, ...pairs.sort()].join(' ')
 }
 
 function dimensionsText(dimensions: Readonly<Record<string, string>>): string {
