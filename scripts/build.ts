@@ -1,18 +1,18 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
 
-// Makes dist/: the source tree as JavaScript, with what the program needs beside it, so that
-// `node dist/bin/meshscope.js …` does what `bin/meshscope.js` does in the checkout.
+// Makes dist/, or the folder that --out names: the source tree as JavaScript, with what the program needs beside it, so
+// that `node dist/bin/meshscope.js …` does what `bin/meshscope.js` does in the checkout.
 const root = join(import.meta.dirname, '..')
-const dist = join(root, 'dist')
+const dist = resolve(parseArgs({ options: { out: { type: 'string' } } }).values.out ?? join(root, 'dist'))
 
 rmSync(dist, { recursive: true, force: true })
-const compiled = spawnSync(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', join(root, 'tsconfig.build.json')], {
-  stdio: 'inherit',
-})
+const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+const compiled = spawnSync(process.execPath, [compiler, '-p', join(root, 'tsconfig.build.json'), '--outDir', dist], { stdio: 'inherit' })
 if (compiled.status !== 0) {
-  process.stderr.write('build: the TypeScript compiler found errors; dist/ is incomplete\n')
+  process.stderr.write(`build: the TypeScript compiler found errors; ${dist} is incomplete\n`)
   process.exit(1)
 }
 for (const path of ['bin', join('deploy', 'examples'), 'LICENSE']) {

@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from './child.ts'
+import { CONTAINER_PEERS, type ContainerPeer } from './peers/containers.ts'
 import { cacheFolder, fromPackage, goCommand, makeVenv, onPath, step, withGo } from './peers/install.ts'
+import { obtainMoto } from './peers/moto.ts'
 
 const ENVOY_VERSION = '1.40.0'
 const KUBE_VERSION = '1.35.4'
@@ -34,6 +36,8 @@ export type PeerName =
   | 'java'
   | 'opensearch'
   | 'zipkin'
+  | 'moto'
+  | ContainerPeer
 
 /** A program that is there, or the sentence that says why it is not. */
 export type Peer = { readonly path: string } | { readonly missing: string }
@@ -55,8 +59,16 @@ export async function obtainPeers(): Promise<Peers> {
   const java = await attempt(() => Promise.resolve().then(() => javaCommand('java')))
   const opensearch = await attempt(obtainOpenSearch)
   const zipkin = await attempt(obtainZipkin)
+  const moto = await attempt(obtainMoto)
   const programs = { envoy, prometheus, promtool, h2load, openssl, etcd, 'kube-apiserver': apiserver, statsd_exporter: exporter, 'statsd-clients': clients }
-  return { ...programs, otelcol, java, opensearch, zipkin }
+  return { ...programs, otelcol, java, opensearch, zipkin, ...(await attemptAll(CONTAINER_PEERS)) }
+}
+
+/** One after the other: they share apt's lock. */
+async function attemptAll<N extends PeerName>(group: Readonly<Record<N, () => Promise<string>>>): Promise<Record<N, Peer>> {
+  const peers: Partial<Record<N, Peer>> = {}
+  for (const name of Object.keys(group) as N[]) peers[name] = await attempt(group[name])
+  return peers as Record<N, Peer>
 }
 
 async function attempt(obtain: () => Promise<string>): Promise<Peer> {
