@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FakeClock } from '../../test/fakes/clock.ts'
-import { fullDisk } from './full_disk.ts'
+import { fullDisk } from '../../test/fakes/full_disk.ts'
 import { RollingFile, type RollingFileOptions } from './rolling_file.ts'
 
 const MEGABYTE = 1 << 20

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises'
-import { type FileAccess, fileAccess } from './rolling_file.ts'
+import { type FileAccess, fileAccess } from '../../component/kit/rolling_file.ts'
 
 /** File access whose writes take three bytes and then fail while `disk.isFull`. */
 export function fullDisk(disk: { isFull: boolean }): FileAccess {
