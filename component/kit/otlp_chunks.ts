@@ -4,8 +4,8 @@ import type { EncodedResource } from '../../model/access_log_otlp/reporter.ts'
 import type { Clock } from '../component.ts'
 import type { ByteSender } from './byte_link.ts'
 
-/** A chunk goes when it has this many bytes, … */
-const CHUNK_BYTES = 256 << 10
+/** A chunk goes when it has this many bytes (an exporter pays for every request; some backends take no more than 1 MB), … */
+const CHUNK_BYTES = 512 << 10
 /** … or this long after its first item. */
 const CHUNK_DELAY_MS = 200
 
@@ -99,7 +99,7 @@ export class OtlpPieces {
   }
 }
 
-/** Sends what an ingest half has encoded to the main half, in chunks of about 256 KiB, none later than 200 ms after its first item. */
+/** Sends what an ingest half has encoded to the main half, in chunks of about 512 KiB, none later than 200 ms after its first item. */
 export class OtlpChunks {
   readonly #settings: OtlpChunksSettings
   readonly #pieces: OtlpPieces
