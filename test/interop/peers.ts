@@ -61,7 +61,7 @@ export async function obtainPeers(): Promise<Peers> {
   const zipkin = await attempt(obtainZipkin)
   const moto = await attempt(obtainMoto)
   const programs = { envoy, prometheus, promtool, h2load, openssl, etcd, 'kube-apiserver': apiserver, statsd_exporter: exporter, 'statsd-clients': clients }
-  return { ...programs, otelcol, java, opensearch, zipkin, ...(await attemptAll(CONTAINER_PEERS)) }
+  return { ...programs, otelcol, java, opensearch, zipkin, moto, ...(await attemptAll(CONTAINER_PEERS)) }
 }
 
 /** One after the other: they share apt's lock. */
