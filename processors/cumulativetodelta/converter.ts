@@ -1,16 +1,9 @@
+import type { FirstSamples } from '../../component/kit/deltas/first_samples.ts'
+import { hasNoValue, pointGrowth } from '../../component/kit/deltas/point_growth.ts'
 import { re2Pattern } from '../../component/kit/ottl/patterns.ts'
-import { exponentialGrowth, histogramGrowth, minus } from '../../component/kit/streams/point_math.ts'
 import { attributesKey, StreamKeys } from '../../component/kit/streams/stream_key.ts'
 import { StreamTable } from '../../component/kit/streams/stream_table.ts'
-import {
-  type DataPoint,
-  type ExponentialHistogramPoint,
-  type HistogramPoint,
-  type Metric,
-  type MetricGroup,
-  NO_RECORDED_VALUE,
-  type NumberPoint,
-} from '../../model/data_points.ts'
+import { type DataPoint, type Metric, type MetricGroup, NO_RECORDED_VALUE } from '../../model/data_points.ts'
 import type { CumulativeToDeltaConfig, MatchConfig } from './config.ts'
 
 export type Outcome = 'converted' | 'initial' | 'out_of_order' | 'no_value' | 'limit'
@@ -21,7 +14,7 @@ interface State {
 }
 
 export interface ConverterOptions {
-  readonly startedNs: bigint
+  readonly firstSamples: FirstSamples
   readonly count: (outcome: Outcome) => void
 }
 
@@ -49,8 +42,9 @@ export class DeltaConverter {
     return this.#table.size
   }
 
+  /** Forgets the streams that were not heard of since `cutoffMs`, on the monotonic clock as all times that this class is given. */
   expire(cutoffMs: number): void {
-    this.#table.expire(cutoffMs)
+    if (this.#table.expire(cutoffMs) > 0) this.#options.firstSamples.forgot(cutoffMs)
   }
 
   /** Converts the points of a metric in place, if it is one to convert; true when it has points left. */
@@ -73,16 +67,13 @@ export class DeltaConverter {
     if (before !== undefined && point.timeNs <= before.timeNs) return this.#drop('out_of_order')
     if (!this.#table.set(key, { point }, nowMs)) return this.#drop('limit')
     if (before === undefined) return this.#first(point)
-    const isNewStart = point.startTimeNs > before.startTimeNs && point.startTimeNs !== 0n && before.startTimeNs !== 0n
-    const grown = isNewStart ? undefined : growth(point, before)
     this.#options.count('converted')
-    // What cannot have grown began anew at its start, if that is after what was sent before.
-    const startTimeNs = grown === undefined && point.startTimeNs > before.timeNs ? point.startTimeNs : before.timeNs
-    return [{ ...(grown ?? point), startTimeNs }]
+    return [pointGrowth(point, before).point]
   }
 
   #first(point: DataPoint): DataPoint[] {
-    const isKept = this.#initial === 'keep' || (this.#initial === 'auto' && point.startTimeNs !== 0n && point.startTimeNs >= this.#options.startedNs)
+    const times = { startMs: Number(point.startTimeNs / 1_000_000n), timeMs: Number(point.timeNs / 1_000_000n) }
+    const isKept = this.#initial === 'keep' || (this.#initial === 'auto' && this.#options.firstSamples.countsWhole(times))
     if (!isKept) return this.#drop('initial')
     this.#options.count('converted')
     return [{ ...point }]
@@ -99,24 +90,6 @@ type CumulativeMetric = Extract<Metric, { readonly type: 'sum' | 'histogram' | '
 function isCumulative(metric: Metric): metric is CumulativeMetric {
   if (metric.type === 'sum') return metric.isMonotonic && metric.temporality === 'cumulative'
   return (metric.type === 'histogram' || metric.type === 'exponential_histogram') && metric.temporality === 'cumulative'
-}
-
-function hasNoValue(point: DataPoint): boolean {
-  return 'value' in point && (point.value === null || Number.isNaN(Number(point.value)))
-}
-
-/** What came since the earlier point; undefined when the later one cannot have grown out of it. */
-function growth(now: DataPoint, before: DataPoint): DataPoint | undefined {
-  if ('value' in now) {
-    const value = minus(now.value as number | bigint, (before as NumberPoint).value as number | bigint)
-    return value < 0 ? undefined : { ...now, value }
-  }
-  if ('bounds' in now) {
-    const grown = histogramGrowth(now, before as HistogramPoint)
-    return grown === undefined ? undefined : { ...now, ...grown }
-  }
-  const grown = exponentialGrowth(now as ExponentialHistogramPoint, before as ExponentialHistogramPoint)
-  return grown === undefined ? undefined : { ...now, ...grown }
 }
 
 const TYPES = { sum: 'sum', histogram: 'histogram', exponential_histogram: 'exponentialhistogram' } as const

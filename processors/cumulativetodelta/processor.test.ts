@@ -119,6 +119,7 @@ describe('a sum', () => {
     const nowS = Math.round(run.settings.clock.now() / 1000)
     const old = { ...base(nowS + 10, 1), value: 5n }
     const young = { ...base(nowS + 10, nowS + 1, AttributeSet.of({ code: '500' })), value: 7n }
+    run.settings.clock.advance(10_000)
     expect(await run.deltas(old, young)).toEqual([[7n, nowS + 1, nowS + 10]])
   })
 
@@ -208,6 +209,16 @@ test('streams are bounded, and forgotten when nothing is heard of them', async (
   run.settings.clock.advance(12_000)
   await run.deltas({ ...base(20, 1, other), value: 2n })
   expect([run.outcomes('limit'), run.outcomes('initial')]).toEqual([1, 2])
+})
+
+test('a stream that was forgotten does not count whole when it comes back', async () => {
+  const run = new Run({ initial_value: 'auto', max_staleness: '10s' })
+  const startS = Math.round(run.settings.clock.now() / 1000)
+  run.settings.clock.advance(1000)
+  expect(await run.deltas({ ...base(startS + 1, startS), value: 5n })).toHaveLength(1)
+  run.settings.clock.advance(12_000)
+  expect(await run.deltas({ ...base(startS + 13, startS), value: 6n })).toHaveLength(1)
+  expect(run.outcomes('initial')).toBe(1)
 })
 
 test('deltas add up to what was counted, whatever resets come', async () => {

@@ -1,5 +1,6 @@
 import type { Component, Settings } from '../../component/component.ts'
 import type { Consumer } from '../../component/consumer.ts'
+import { FirstSamples } from '../../component/kit/deltas/first_samples.ts'
 import { keepMetrics } from '../../component/kit/streams/keep_metrics.ts'
 import { durationMs } from '../../lib/duration.ts'
 import type { Metrics } from '../../model/metrics.ts'
@@ -31,7 +32,7 @@ export class CumulativeToDelta implements Component, Consumer<Metrics> {
     const { telemetry, clock, id } = settings
     const counters = new Map<Outcome, { add(value: number): void }>()
     this.#converter = new DeltaConverter(config, {
-      startedNs: BigInt(Math.round(clock.now())) * 1_000_000n,
+      firstSamples: new FirstSamples(clock),
       count: (outcome) => {
         const counter = counters.get(outcome) ?? telemetry.counter(POINTS, { processor: id.text, outcome })
         counters.set(outcome, counter)
@@ -45,7 +46,7 @@ export class CumulativeToDelta implements Component, Consumer<Metrics> {
     const streams = telemetry.gauge(STREAMS, { processor: id.text })
     const intervalMs = this.#staleMs > 0 ? Math.max(1000, this.#staleMs / EXPIRY_CHECKS) : 60_000
     this.#stopTimer = clock.every(intervalMs, () => {
-      if (this.#staleMs > 0) this.#converter.expire(clock.now() - this.#staleMs)
+      if (this.#staleMs > 0) this.#converter.expire(clock.monotonic() - this.#staleMs)
       streams.set(this.#converter.streams)
     })
   }
@@ -63,7 +64,7 @@ export class CumulativeToDelta implements Component, Consumer<Metrics> {
 
   async #convert(metrics: Metrics): Promise<void> {
     if (metrics.isOnDemand === true) return
-    const nowMs = this.#settings.clock.now()
+    const nowMs = this.#settings.clock.monotonic()
     const converted = await keepMetrics(dataPoints(metrics), (group, metric) => this.#converter.convert(group, metric, nowMs))
     if (converted !== undefined) await this.#next.consume(converted)
   }

@@ -1,0 +1,46 @@
+import { describe, expect, test } from 'vitest'
+import { FakeClock } from '../../../test/fakes/clock.ts'
+import { FirstSamples } from './first_samples.ts'
+
+const MINUTE = 60_000
+
+class Run {
+  readonly clock = new FakeClock()
+  readonly startedMs = this.clock.now()
+  readonly samples = new FirstSamples(this.clock)
+
+  /** Whether a series counts whole that began so long after the process, and whose sample is of now by a clock that is wrong by `skewMs`. */
+  ask(startMs: number, skewMs = 0, isNewInList = false): boolean {
+    return this.samples.countsWhole({ startMs: this.startedMs + startMs + skewMs, timeMs: this.clock.now() + skewMs, isNewInList })
+  }
+}
+
+describe('a first sample', () => {
+  test.for([
+    { name: 'counts whole when the series began after the process', startMs: 1000, skewMs: 0, isWhole: true },
+    { name: 'sets the base when the series began before the process', startMs: -1000, skewMs: 0, isWhole: false },
+    { name: 'of a clock ahead sets the base when the series is older than the process', startMs: -2 * MINUTE, skewMs: 10 * MINUTE, isWhole: false },
+    { name: 'of a clock behind sets the base', startMs: 1000, skewMs: -10 * MINUTE, isWhole: false },
+  ])('$name', ({ startMs, skewMs, isWhole }) => {
+    const run = new Run()
+    run.clock.advance(MINUTE)
+    expect(run.ask(startMs, skewMs)).toBe(isWhole)
+  })
+
+  test('of a clock behind counts whole when all series before it were listed', () => {
+    const run = new Run()
+    run.clock.advance(MINUTE)
+    expect(run.ask(1000, -10 * MINUTE, true)).toBe(true)
+  })
+
+  test('without a start time sets the base', () => {
+    expect(new Run().samples.countsWhole({ startMs: 0, timeMs: 1, isNewInList: true })).toBe(false)
+  })
+
+  test('counts whole only when the series is younger than all that was forgotten', () => {
+    const run = new Run()
+    run.clock.advance(10 * MINUTE)
+    run.samples.forgot(5 * MINUTE)
+    expect([run.ask(4 * MINUTE), run.ask(4 * MINUTE, 0, true), run.ask(6 * MINUTE)]).toEqual([false, false, true])
+  })
+})
