@@ -4,6 +4,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, 
 import { join } from 'node:path'
 import { run } from './child.ts'
 import { CONTAINER_PEERS, type ContainerPeer } from './peers/containers.ts'
+import { obtainHelm, obtainKustomize } from './peers/helm.ts'
 import { cacheFolder, fromPackage, goCommand, makeVenv, onPath, step, withGo } from './peers/install.ts'
 import { obtainMoto } from './peers/moto.ts'
 
@@ -37,6 +38,8 @@ export type PeerName =
   | 'opensearch'
   | 'zipkin'
   | 'moto'
+  | 'helm'
+  | 'kustomize'
   | ContainerPeer
 
 /** A program that is there, or the sentence that says why it is not. */
@@ -60,8 +63,10 @@ export async function obtainPeers(): Promise<Peers> {
   const opensearch = await attempt(obtainOpenSearch)
   const zipkin = await attempt(obtainZipkin)
   const moto = await attempt(obtainMoto)
+  const helm = await attempt(obtainHelm)
+  const kustomize = await attempt(obtainKustomize)
   const programs = { envoy, prometheus, promtool, h2load, openssl, etcd, 'kube-apiserver': apiserver, statsd_exporter: exporter, 'statsd-clients': clients }
-  return { ...programs, otelcol, java, opensearch, zipkin, moto, ...(await attemptAll(CONTAINER_PEERS)) }
+  return { ...programs, otelcol, java, opensearch, zipkin, moto, helm, kustomize, ...(await attemptAll(CONTAINER_PEERS)) }
 }
 
 /** One after the other: they share apt's lock. */
