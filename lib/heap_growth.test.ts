@@ -18,3 +18,18 @@ test('the next major collection begins when the heap has grown so much', async (
   const [, size, limit] = decisions.at(-1) ?? []
   expect(Number(limit) / Number(size)).toBeCloseTo(5, 0)
 })
+
+test('a thread has the heap that it was given, and the main thread that of the command line', async () => {
+  const tell = 'Math.round(v8.getHeapStatistics().heap_size_limit / 1048576)'
+  const threads = `
+    const { Worker } = await import('node:worker_threads')
+    const v8 = await import('node:v8')
+    const { letThreadsLimitHeaps } = await import(${moduleUrl('./heap_growth.ts')})
+    letThreadsLimitHeaps()
+    const code = "import v8 from 'node:v8'; import { parentPort } from 'node:worker_threads'; parentPort.postMessage(${tell})"
+    const worker = new Worker(code, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 40, maxYoungGenerationSizeMb: 3 } })
+    worker.on('message', (mib) => console.log(${tell} >= 300, mib < 60))
+  `
+  const { stdout } = await promisify(execFile)(process.execPath, ['--max-old-space-size=300', '--input-type=module', '-e', threads], { timeout: 30_000 })
+  expect(stdout.trim()).toBe('true true')
+})

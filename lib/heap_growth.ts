@@ -11,3 +11,11 @@ import { setFlagsFromString } from 'node:v8'
 export function setHeapGrowth(percent: number): void {
   setFlagsFromString(`--heap-growing-percent=${percent}`)
 }
+
+/**
+ * Lets the heap limits of threads that are made from now on hold. With `--max-old-space-size`, such as in `NODE_OPTIONS`, V8
+ * would give every thread that limit instead of its own; the heap of this thread keeps it.
+ */
+export function letThreadsLimitHeaps(): void {
+  setFlagsFromString('--max-old-space-size=0')
+}

@@ -5,7 +5,7 @@ import { formatProblem, type Problem } from '../../config/problem.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { durationMs } from '../../lib/duration.ts'
 import { watchFiles } from '../../lib/file_watch.ts'
-import { setHeapGrowth } from '../../lib/heap_growth.ts'
+import { letThreadsLimitHeaps, setHeapGrowth } from '../../lib/heap_growth.ts'
 import { keepTrimmed } from '../../lib/heap_trim.ts'
 import { siblingModule } from '../../lib/worker_pool.ts'
 import { Service } from '../../pipeline/service.ts'
@@ -53,6 +53,7 @@ type Ending = { readonly kind: 'asked' } | { readonly kind: 'fatal' }
  */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   setHeapGrowth(HEAP_GROWTH_PERCENT)
+  if (options.spec.service.workers.heap_mib_max > 0) letThreadsLimitHeaps()
   return new Daemon(options).run()
 }
 
