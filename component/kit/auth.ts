@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Settings } from '../component.ts'
 import type { FieldProblem, FromSchema } from '../config_schema.ts'
 import type { ExtensionUse, NamedUse, UseProblem } from '../factory.ts'
@@ -61,12 +62,21 @@ export interface OutgoingRequest {
   readonly body: Uint8Array
 }
 
+/** An answer that may say that a proof was not accepted. */
+export interface RefusedProof {
+  readonly code: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: Uint8Array
+}
+
 /** Proves to a server who sends. */
 export interface ClientAuthenticator {
   /** True when `headers` depends on the request; such an authenticator does not work with gRPC. */
   readonly signsRequests?: boolean
   /** The headers to add, under lowercase names. Asked for every request, because proofs change. Rejects when there is none at present. */
   headers(request: OutgoingRequest): Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>
+  /** Told of an answer with a 4xx code. True when the same request would carry another proof now, so that it is worth sending again at once. */
+  refused?(answer: RefusedProof): boolean | Promise<boolean>
 }
 
 /** The request does not prove who sent it. The message is for the client: it says what is missing, never what was expected. */

@@ -12,6 +12,8 @@ import { ClientTls, type ClientTlsOptions, type TlsClientConfig } from './tls_cl
 const gzipAsync = promisify(gzip)
 /** A connection that nobody uses is closed after this. */
 const IDLE_MS = 90_000
+/** Most proofs that a request is sent with: the second may have the right time, and the third new credentials. */
+const PROOFS_MAX = 3
 /** Longest part of an unknown answer that is shown. */
 const TEXT_MAX = 200
 
@@ -78,7 +80,10 @@ export class HttpSender {
     })
   }
 
-  /** Sends a request once. Rejects with a `RefusedError` when there is no answer, and with the signal's reason when that aborts. */
+  /**
+   * Sends a request once; again at once only where the proof was refused and there is another one. Rejects with a `RefusedError`
+   * when there is no answer, and with the signal's reason when that aborts.
+   */
   async send({ method, url, contentType, headers: own, body: plain, signal }: HttpRequest): Promise<HttpAnswer> {
     const { compression, gzipLevel: level } = this.#options
     const isPacked = compression === 'gzip'
@@ -86,10 +91,14 @@ export class HttpSender {
     const headers: Record<string, string> = { 'content-type': contentType, 'user-agent': 'meshscope', ...(isPacked ? { 'content-encoding': 'gzip' } : {}) }
     for (const [key, value] of Object.entries(this.#options.headers)) headers[key.toLowerCase()] = value
     Object.assign(headers, own)
-    const proof = await this.#auth?.headers({ method, url, headers, body })
-    // The proof may have taken longer than the attempt; the queue has given it up then and would send the request twice.
-    signal.throwIfAborted()
-    return await this.#exchange({ method, url, body, signal, headers: { ...headers, ...proof, 'content-length': String(body.length) } })
+    for (let proofs = 1; ; proofs++) {
+      const proof = await this.#auth?.headers({ method, url, headers, body })
+      // The proof may have taken longer than the attempt; the queue has given it up then and would send the request twice.
+      signal.throwIfAborted()
+      const answer = await this.#exchange({ method, url, body, signal, headers: { ...headers, ...proof, 'content-length': String(body.length) } })
+      const isRefusal = answer.code >= 400 && answer.code < 500 && proofs < PROOFS_MAX
+      if (!isRefusal || (await this.#auth?.refused?.(answer)) !== true) return answer
+    }
   }
 
   /** Closes the connections. Safe twice and without `start`. */

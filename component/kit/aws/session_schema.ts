@@ -39,7 +39,7 @@ export const AWS_SESSION_PROPERTIES = {
     minLength: 1,
     description: 'PEM file with the authorities to trust instead of those of the system.',
   },
-  local_mode: { type: 'boolean', default: false, description: 'Whether the metadata service of EC2 is left alone: no region and no credentials from there.' },
+  local_mode: { type: 'boolean', default: false, description: 'Whether the EC2 instance is not asked for the region.' },
   request_timeout_seconds: { type: 'integer', minimum: 1, default: 30, description: 'Longest time that one request to the service may take.' },
   max_retries: { type: 'integer', minimum: 0, default: 2, description: 'Read and not needed: `retry_on_failure` says how often something is sent again.' },
   imds_retries: { type: 'integer', minimum: 0, default: 1, description: 'How often a request to the metadata service of EC2 is repeated.' },
