@@ -1,3 +1,6 @@
+import { ACCESS_LOG_TYPE_NAMES } from './access_logs.ts'
+import { RESPONSE_FLAG_NAMES } from './response_flags.ts'
+
 /** How a field of a protobuf message is read; `oneof` names all members of the group it belongs to. */
 export type FieldSpec = { readonly name: string; readonly oneof?: readonly string[] } & (
   | { readonly kind: 'string' | 'number' | 'bool' | 'double' | 'duration' | 'time' | 'wrapper' | 'struct' | 'any' }
@@ -21,6 +24,8 @@ const oneOf = (fields: MessageSpec): MessageSpec => {
   const oneof = Object.values(fields).map(({ name }) => name)
   return Object.fromEntries(Object.entries(fields).map(([field, spec]) => [field, { ...spec, oneof }]))
 }
+/** Protobuf's JSON name of a field. */
+const camelCase = (name: string): string => name.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase())
 const named = (name: string, names: readonly string[]): FieldSpec => ({ kind: 'enum', name, names: Object.fromEntries(names.entries()) })
 
 // The tables of spec/als.md §1: Envoy's access-log messages, v3 (v2 has the same numbers).
@@ -56,59 +61,10 @@ const TLS: MessageSpec = {
   7: text('ja3Fingerprint'),
 }
 
-const FLAG_NAMES = [
-  'failedLocalHealthcheck',
-  'noHealthyUpstream',
-  'upstreamRequestTimeout',
-  'localReset',
-  'upstreamRemoteReset',
-  'upstreamConnectionFailure',
-  'upstreamConnectionTermination',
-  'upstreamOverflow',
-  'noRouteFound',
-  'delayInjected',
-  'faultInjected',
-  'rateLimited',
-  'unauthorizedDetails',
-  'rateLimitServiceError',
-  'downstreamConnectionTermination',
-  'upstreamRetryLimitExceeded',
-  'streamIdleTimeout',
-  'invalidEnvoyRequestHeaders',
-  'downstreamProtocolError',
-  'upstreamMaxStreamDurationReached',
-  'responseFromCacheFilter',
-  'noFilterConfigFound',
-  'durationTimeout',
-  'upstreamProtocolError',
-  'noClusterFound',
-  'overloadManager',
-  'dnsResolutionFailure',
-  'downstreamRemoteReset',
-] as const
-
 const FLAGS: MessageSpec = {
-  ...Object.fromEntries(FLAG_NAMES.map((name, bit) => [bit + 1, scalar('bool', name)])),
+  ...Object.fromEntries(RESPONSE_FLAG_NAMES.map((name, bit) => [bit + 1, scalar('bool', camelCase(name))])),
   13: message('unauthorizedDetails', { 1: named('reason', ['REASON_UNSPECIFIED', 'EXTERNAL_SERVICE']) }),
 }
-
-const LOG_TYPES = [
-  'NotSet',
-  'TcpUpstreamConnected',
-  'TcpPeriodic',
-  'TcpConnectionEnd',
-  'DownstreamStart',
-  'DownstreamPeriodic',
-  'DownstreamEnd',
-  'UpstreamPoolReady',
-  'UpstreamPeriodic',
-  'UpstreamEnd',
-  'DownstreamTunnelSuccessfullyEstablished',
-  'UdpTunnelUpstreamConnected',
-  'UdpPeriodic',
-  'UdpSessionEnd',
-  'TcpConnectionStart',
-] as const
 
 const COMMON: MessageSpec = {
   1: scalar('double', 'sampleRate'),
@@ -143,7 +99,7 @@ const COMMON: MessageSpec = {
   30: number('downstreamWireBytesReceived'),
   31: number('upstreamWireBytesSent'),
   32: number('upstreamWireBytesReceived'),
-  33: named('accessLogType', LOG_TYPES),
+  33: named('accessLogType', ACCESS_LOG_TYPE_NAMES),
 }
 
 const REQUEST: MessageSpec = {

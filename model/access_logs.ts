@@ -21,6 +21,25 @@ export const LogType = {
   tcpConnectionStart: 14,
 } as const
 
+/** The names of `AccessLogType` in the protocol, by number. */
+export const ACCESS_LOG_TYPE_NAMES: readonly string[] = [
+  'NotSet',
+  'TcpUpstreamConnected',
+  'TcpPeriodic',
+  'TcpConnectionEnd',
+  'DownstreamStart',
+  'DownstreamPeriodic',
+  'DownstreamEnd',
+  'UpstreamPoolReady',
+  'UpstreamPeriodic',
+  'UpstreamEnd',
+  'DownstreamTunnelSuccessfullyEstablished',
+  'UdpTunnelUpstreamConnected',
+  'UdpPeriodic',
+  'UdpSessionEnd',
+  'TcpConnectionStart',
+]
+
 /** Which repeated field of `StreamAccessLogsMessage` an entry came from. */
 export const EntryKind = { http: 1, tcp: 2 } as const
 

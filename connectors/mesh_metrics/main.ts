@@ -4,6 +4,7 @@ import type { MainComponent } from '../../component/factory.ts'
 import type { IngestOrigin, MainHalf } from '../../component/link.ts'
 import type { Counter, Gauge } from '../../component/telemetry.ts'
 import { durationMs } from '../../lib/duration.ts'
+import { SharedRun } from '../../lib/shared_run.ts'
 import { AttributeSet } from '../../model/attributes.ts'
 import type { Metrics } from '../../model/metrics.ts'
 import { SeriesHub } from '../../model/series/hub.ts'
@@ -23,8 +24,7 @@ export class MeshMetricsMain implements MainComponent, MainHalf<ShardMessage> {
   readonly #intervalMs: number
   readonly #failures: Counter
   readonly #series: Gauge
-  #waiting: Promise<void> | undefined
-  #last: Promise<void> = Promise.resolve()
+  readonly #runs = new SharedRun(() => this.#flush())
   #stopTimer: (() => void) | undefined
   /** The next batch goes out because its time has come, whoever else asks for it. */
   #isDue = false
@@ -73,14 +73,7 @@ export class MeshMetricsMain implements MainComponent, MainHalf<ShardMessage> {
    * it; a call made during one gets the next. Rejects when the batch is refused.
    */
   flush(): Promise<void> {
-    if (this.#waiting !== undefined) return this.#waiting
-    const run = this.#last.then(() => {
-      this.#waiting = undefined
-      return this.#flush()
-    })
-    this.#waiting = run
-    this.#last = run.catch(() => {})
-    return run
+    return this.#runs.run()
   }
 
   async #flushInTime(): Promise<void> {

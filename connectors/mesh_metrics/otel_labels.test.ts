@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { firstFlagName } from './flags.ts'
+import { firstResponseFlagName } from '../../model/response_flags.ts'
 import { OTEL_HTTP_LABELS, OTEL_LABELS, OTEL_RPC_LABELS, type OtelOutcome, otelLabels } from './otel_labels.ts'
 import { type FakeEdge, FakeEdges, fakeLogs, Harness } from './testing.ts'
 
@@ -70,8 +70,8 @@ describe('error.type', () => {
   })
 
   test('has a name for every flag', () => {
-    expect(Array.from({ length: 28 }, (_, bit) => firstFlagName(1 << bit)).filter((name) => name === '')).toEqual([])
-    expect(firstFlagName(0)).toBe('')
+    expect(Array.from({ length: 28 }, (_, bit) => firstResponseFlagName(1 << bit)).filter((name) => name === '')).toEqual([])
+    expect(firstResponseFlagName(0)).toBe('')
   })
 })
 

@@ -1,5 +1,6 @@
 import type { Edge, Party } from '../../model/edges.ts'
-import { firstFlagName } from './flags.ts'
+import { GRPC_STATUS_NAMES, isGrpcError } from '../../model/grpc_status.ts'
+import { firstResponseFlagName } from '../../model/response_flags.ts'
 
 const COMMON = [
   'mesh.reporter',
@@ -46,27 +47,6 @@ export interface OtelOutcome {
 
 const METHODS = ['_OTHER', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH']
 const VERSIONS = ['', '1.0', '1.1', '2', '3']
-const GRPC_STATUS = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-]
-/** Status codes that are the server's fault; the others are errors for the client only (semantic conventions for gRPC). */
-const SERVER_ERRORS = new Set(['UNKNOWN', 'DEADLINE_EXCEEDED', 'UNIMPLEMENTED', 'INTERNAL', 'UNAVAILABLE', 'DATA_LOSS'])
 
 /** True when the proxy saw the call from the client's side. What cannot be told counts as the server's side. */
 export function isClientSide(edge: Edge): boolean {
@@ -115,12 +95,12 @@ function nameOf(party: Party): string {
 }
 
 function grpcStatusText(status: number): string {
-  return status < 0 ? '' : (GRPC_STATUS[status] ?? String(status))
+  return status < 0 ? '' : (GRPC_STATUS_NAMES[status] ?? String(status))
 }
 
 function errorType(outcome: OtelOutcome, status: string, isClient: boolean): string {
-  if (outcome.protocol === 'tcp') return firstFlagName(outcome.flagsMask)
-  if (status !== '') return status === 'OK' || (!isClient && !SERVER_ERRORS.has(status)) ? '' : status
-  if (outcome.responseCode === 0) return firstFlagName(outcome.flagsMask) || '_OTHER'
+  if (outcome.protocol === 'tcp') return firstResponseFlagName(outcome.flagsMask)
+  if (status !== '') return isGrpcError(outcome.grpcStatus, isClient) ? status : ''
+  if (outcome.responseCode === 0) return firstResponseFlagName(outcome.flagsMask) || '_OTHER'
   return outcome.responseCode >= (isClient ? 400 : 500) ? String(outcome.responseCode) : ''
 }

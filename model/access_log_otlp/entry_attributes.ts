@@ -1,6 +1,7 @@
 import { varintEnd, varintSigned, varintUnsigned } from '../../lib/protobuf/wire.ts'
 import { WireFields } from '../../lib/protobuf/wire_fields.ts'
 import { type AccessLogs, EntryKind, LogType } from '../access_logs.ts'
+import { GRPC_STATUS_NAMES } from '../grpc_status.ts'
 import { responseFlagsText } from '../response_flags.ts'
 import { type AttributeBlob, type AttributeBuffer, type AttributeKey, attributeBlob, attributeKey } from './attribute_buffer.ts'
 import { cipherName } from './ciphers.ts'
@@ -8,7 +9,7 @@ import { type CompiledField, type CompiledUse, compileUse, encodedText, forgetSe
 import { EdgeAttributes, type KnownEdge } from './edge_attributes.ts'
 import { MapAttributes } from './entry_maps.ts'
 import { HTTP_USE, TCP_USE } from './fields.ts'
-import { errorType, GRPC_STATUS } from './outcome.ts'
+import { errorType } from './outcome.ts'
 import { QUERY_BYTES_MAX, REDACTED_QUERY_BYTES_MAX, Redaction, type RedactionOptions, redactQuery } from './redaction.ts'
 
 /** Different response flags, errors and the like that are kept encoded. */
@@ -96,7 +97,7 @@ export class EntryAttributes {
     this.#otherMethod = attributeBlob(text('http.request.method', '_OTHER'))
     this.#tls = attributeBlob(text('tls.protocol.name', 'tls'))
     this.#grpc = attributeBlob(text('rpc.system.name', 'grpc'))
-    this.#grpcStatus = GRPC_STATUS.map((name) => attributeBlob(text('rpc.response.status_code', name)))
+    this.#grpcStatus = GRPC_STATUS_NAMES.map((name) => attributeBlob(text('rpc.response.status_code', name)))
     this.#http = compileUse(HTTP_USE, tag, options.hasDetail)
     this.#tcp = compileUse(TCP_USE, tag, options.hasDetail)
     this.#edges = new EdgeAttributes(tag)

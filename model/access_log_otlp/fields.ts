@@ -1,3 +1,5 @@
+import { ACCESS_LOG_TYPE_NAMES } from '../access_logs.ts'
+
 /**
  * What becomes of every field of Envoy's access-log entries (spec: als.md §1) in log records and spans. Names are those of the
  * semantic conventions where there is one, else `envoy.` and the field's name in the protocol. Durations are seconds, sizes
@@ -54,24 +56,6 @@ const TLS: MessageUse = {
   7: detail(text('tls.client.ja3')),
 }
 
-const LOG_TYPES = [
-  '',
-  'TcpUpstreamConnected',
-  'TcpPeriodic',
-  'TcpConnectionEnd',
-  'DownstreamStart',
-  'DownstreamPeriodic',
-  'DownstreamEnd',
-  'UpstreamPoolReady',
-  'UpstreamPeriodic',
-  'UpstreamEnd',
-  'DownstreamTunnelSuccessfullyEstablished',
-  'UdpTunnelUpstreamConnected',
-  'UdpPeriodic',
-  'UdpSessionEnd',
-  'TcpConnectionStart',
-]
-
 /** `AccessLogCommon`; of requests the wire bytes have names in the semantic conventions. */
 function common(wireSent: string, wireReceived: string): MessageUse {
   return {
@@ -107,7 +91,7 @@ function common(wireSent: string, wireReceived: string): MessageUse {
     30: number(wireReceived),
     31: detail(number('envoy.upstream_wire_bytes_sent')),
     32: detail(number('envoy.upstream_wire_bytes_received')),
-    33: { as: 'names', attribute: 'envoy.access_log_type', names: LOG_TYPES },
+    33: { as: 'names', attribute: 'envoy.access_log_type', names: ['', ...ACCESS_LOG_TYPE_NAMES.slice(1)] },
   }
 }
 

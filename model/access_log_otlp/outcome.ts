@@ -1,40 +1,12 @@
 import { type AccessLogs, EntryClass, EntryKind, LogType } from '../access_logs.ts'
-import { responseFlagsMask } from '../response_flags.ts'
+import { GRPC_STATUS_NAMES, isGrpcError } from '../grpc_status.ts'
+import { firstResponseFlagName, responseFlagsMask } from '../response_flags.ts'
 
 /** OpenTelemetry's severity numbers that outcomes map to. */
 export const Severity = { info: 9, warn: 13, error: 17 } as const
 
 /** Flags that say the proxy or the upstream failed, whatever the code. */
 const FAILURES = responseFlagsMask(['LH', 'UH', 'UT', 'LR', 'UR', 'UF', 'UC', 'UO', 'NR', 'RLSE', 'URX', 'SI', 'UMSDR', 'NFCF', 'DT', 'UPE', 'NC', 'OM', 'DF'])
-
-/** gRPC status codes that are the server's fault (semantic conventions for gRPC), as bits. */
-const GRPC_SERVER_ERRORS = (1 << 2) | (1 << 4) | (1 << 12) | (1 << 13) | (1 << 14) | (1 << 15)
-
-/** The names of gRPC status codes, by number. */
-export const GRPC_STATUS: readonly string[] = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-]
-
-/** True when a gRPC status is an error: any but OK for the client, the server's own faults for the server. */
-export function isGrpcError(status: number, isClient: boolean): boolean {
-  return status > 0 && (isClient || status > 16 || ((1 << status) & GRPC_SERVER_ERRORS) !== 0)
-}
 
 /**
  * The severity of row `i`. Error: a code of 500 or more, a gRPC status that is the server's fault, a flag of a failed
@@ -67,48 +39,17 @@ export function isEnd(logs: AccessLogs, i: number): boolean {
   return type === LogType.notSet || type === LogType.tcpConnectionEnd || type === LogType.downstreamEnd || type === LogType.udpSessionEnd
 }
 
-const FLAG_NAMES = [
-  'failed_local_healthcheck',
-  'no_healthy_upstream',
-  'upstream_request_timeout',
-  'local_reset',
-  'upstream_remote_reset',
-  'upstream_connection_failure',
-  'upstream_connection_termination',
-  'upstream_overflow',
-  'no_route_found',
-  'delay_injected',
-  'fault_injected',
-  'rate_limited',
-  'unauthorized_details',
-  'rate_limit_service_error',
-  'downstream_connection_termination',
-  'upstream_retry_limit_exceeded',
-  'stream_idle_timeout',
-  'invalid_envoy_request_headers',
-  'downstream_protocol_error',
-  'upstream_max_stream_duration_reached',
-  'response_from_cache_filter',
-  'no_filter_config_found',
-  'duration_timeout',
-  'upstream_protocol_error',
-  'no_cluster_found',
-  'overload_manager',
-  'dns_resolution_failure',
-  'downstream_remote_reset',
-]
-
 /**
  * `error.type` of row `i`; empty when it is no error: the gRPC status, the status code where the semantic conventions call it
  * an error (from 400 on for clients, from 500 on for servers), else the first flag of a failure by its name in the protocol.
  */
 export function errorType(logs: AccessLogs, i: number, isClient: boolean): string {
   const grpc = logs.grpcStatus[i] as number
-  if (isGrpcError(grpc, isClient)) return GRPC_STATUS[grpc] ?? String(grpc)
+  if (isGrpcError(grpc, isClient)) return GRPC_STATUS_NAMES[grpc] ?? String(grpc)
   const code = logs.responseCode[i] as number
   if (code >= (isClient ? 400 : 500)) return String(code)
   if (grpc > 0 || code >= 400) return ''
   const flags = (logs.flags[i] as number) & (FAILURES | CLIENT_GONE)
-  if (flags !== 0) return FLAG_NAMES[31 - Math.clz32(flags & -flags)] ?? '_OTHER'
+  if (flags !== 0) return firstResponseFlagName(flags)
   return logs.entryClass[i] === EntryClass.refusedHandshake ? 'refused_handshake' : ''
 }

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { ByteInterner } from '../../lib/intern.ts'
+import { SharedRun } from '../../lib/shared_run.ts'
 import { TimeSlices } from '../../lib/time_slices.ts'
 import { AttributeSet, type Resource, type Scope } from '../attributes.ts'
 import { type Exemplar, type FamilyPoints, valuesPerPoint } from '../metrics.ts'
@@ -64,8 +65,7 @@ export class SeriesHub {
   #textsAtRenewal = 0
   #shards: ShardReader[] = []
   #families: FamilyPoints[] = []
-  #waiting: Promise<FamilyPoints[]> | undefined
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #runs = new SharedRun(() => this.#merge())
   #sinceMs: number
   #sweptMs: number
   #expired = 0
@@ -114,14 +114,7 @@ export class SeriesHub {
    * `series` was. After a removal everything is new, and what was handed out before stays as it was.
    */
   collect(): Promise<FamilyPoints[]> {
-    if (this.#waiting !== undefined) return this.#waiting
-    const run = this.#last.then(() => {
-      this.#waiting = undefined
-      return this.#merge()
-    })
-    this.#waiting = run
-    this.#last = run.catch(() => {})
-    return run
+    return this.#runs.run()
   }
 
   /** Counts for the owner's own telemetry. */

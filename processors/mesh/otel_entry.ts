@@ -1,5 +1,5 @@
 import { ProtobufWriter } from '../../lib/protobuf/writer.ts'
-import { type AccessLogs, AddressKind, EntryKind, TraceForm } from '../../model/access_logs.ts'
+import { ACCESS_LOG_TYPE_NAMES, type AccessLogs, AddressKind, EntryKind, TraceForm } from '../../model/access_logs.ts'
 import type { AttributeSet } from '../../model/attributes.ts'
 import type { LogRecord } from '../../model/log_records.ts'
 import { RESPONSE_FLAG_CODES } from '../../model/response_flags.ts'
@@ -8,23 +8,6 @@ import type { OtelLabel } from './otel_labels.ts'
 const METHODS = ['', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH']
 const PROTOCOLS = ['', 'HTTP/1.0', 'HTTP/1.1', 'HTTP/2', 'HTTP/3']
 const TLS_VERSIONS = ['', 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']
-const LOG_TYPES = [
-  'NotSet',
-  'TcpUpstreamConnected',
-  'TcpPeriodic',
-  'TcpConnectionEnd',
-  'DownstreamStart',
-  'DownstreamPeriodic',
-  'DownstreamEnd',
-  'UpstreamPoolReady',
-  'UpstreamPeriodic',
-  'UpstreamEnd',
-  'DownstreamTunnelSuccessfullyEstablished',
-  'UdpTunnelUpstreamConnected',
-  'UdpPeriodic',
-  'UdpSessionEnd',
-  'TcpConnectionStart',
-]
 
 const encoder = new TextEncoder()
 
@@ -158,7 +141,7 @@ export class OtelEntryWriter {
     logs.streamIdLength[i] = this.#placed(this.#text('stream_id'), logs.streamIdAt, i)
     this.#put(28, 'downstream_transport_failure_reason')
     this.#wireBytes(i)
-    const type = LOG_TYPES.indexOf(this.#text('access_log_type'))
+    const type = ACCESS_LOG_TYPE_NAMES.indexOf(this.#text('access_log_type'))
     logs.logType[i] = Math.max(0, type)
     if (type > 0) writer.varint(33, type)
   }

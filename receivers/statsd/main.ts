@@ -5,6 +5,7 @@ import type { MainComponent } from '../../component/factory.ts'
 import type { IngestOrigin, IngestPeer, MainHalf } from '../../component/link.ts'
 import { durationMs } from '../../lib/duration.ts'
 import { watchFiles } from '../../lib/file_watch.ts'
+import { SharedRun } from '../../lib/shared_run.ts'
 import { AttributeSet } from '../../model/attributes.ts'
 import { StatHub } from './aggregate/hub.ts'
 import type { StatsdConfig } from './config.ts'
@@ -42,8 +43,7 @@ export class StatsdMain implements MainComponent, MainHalf<ToMain> {
   #isStarted = false
   /** The next batch goes out because its time has come, whoever else asks for it. */
   #isDue = false
-  #waiting: Promise<void> | undefined
-  #last: Promise<void> = Promise.resolve()
+  readonly #runs = new SharedRun(() => this.#flush())
   #dropsCounted = 0
   #counted = { overflowed: 0, expired: 0, conflicts: 0 }
 
@@ -129,14 +129,7 @@ export class StatsdMain implements MainComponent, MainHalf<ToMain> {
    * call made during one gets the next. Rejects when the batch is refused.
    */
   flush(): Promise<void> {
-    if (this.#waiting !== undefined) return this.#waiting
-    const run = this.#last.then(() => {
-      this.#waiting = undefined
-      return this.#flush()
-    })
-    this.#waiting = run
-    this.#last = run.catch(() => {})
-    return run
+    return this.#runs.run()
   }
 
   async #flush(): Promise<void> {

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { ByteInterner } from '../../../lib/intern.ts'
+import { SharedRun } from '../../../lib/shared_run.ts'
 import { TimeSlices } from '../../../lib/time_slices.ts'
 import { AttributeSet, type Resource, type Scope } from '../../../model/attributes.ts'
 import type { FamilyPoints } from '../../../model/metrics.ts'
@@ -83,8 +84,7 @@ export class StatHub {
   #known = new Map<number, Known>()
   #shards: StatShardReader[] = []
   #late: { readonly shard: StatShardReader; readonly entries: Float64Array }[] = []
-  #waiting: Promise<FamilyPoints[]> | undefined
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #runs = new SharedRun(() => this.#merge())
   #mergeMs = 0
   #sinceMs: number
   #tick = 0
@@ -136,14 +136,7 @@ export class StatHub {
    * lists were. A list whose series have all ended comes once more, empty.
    */
   collect(): Promise<FamilyPoints[]> {
-    if (this.#waiting !== undefined) return this.#waiting
-    const run = this.#last.then(() => {
-      this.#waiting = undefined
-      return this.#merge()
-    })
-    this.#waiting = run
-    this.#last = run.catch(() => {})
-    return run
+    return this.#runs.run()
   }
 
   stats(): StatHubStats {
