@@ -49,7 +49,9 @@ export function pushLayout(tag: string, folder: string, store?: string): void {
 export interface Layout {
   /** The digest of its manifest, by which registries name it. */
   readonly digest: string
-  /** Bytes of the layers as they are downloaded. */
+  /** Files of the layers, compressed as they are downloaded. */
+  readonly layers: readonly string[]
+  /** Bytes of the layers together. */
   readonly compressedBytes: number
   readonly config: { readonly config: Readonly<Record<string, unknown>>; readonly architecture: string; readonly os: string }
 }
@@ -61,12 +63,18 @@ interface Descriptor {
 
 /** Reads an OCI layout. */
 export function readLayout(folder: string): Layout {
-  const blob = (digest: string): unknown => JSON.parse(readFileSync(join(folder, 'blobs', ...digest.split(':')), 'utf8'))
+  const fileOf = (digest: string): string => join(folder, 'blobs', ...digest.split(':'))
+  const blob = (digest: string): unknown => JSON.parse(readFileSync(fileOf(digest), 'utf8'))
   const index = JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8')) as { readonly manifests: readonly Descriptor[] }
   const digest = index.manifests[0]?.digest
   if (digest === undefined) throw new Error(`${folder} has no image`)
   const manifest = blob(digest) as { readonly config: Descriptor; readonly layers: readonly Descriptor[] }
-  return { digest, compressedBytes: manifest.layers.reduce((sum, layer) => sum + layer.size, 0), config: blob(manifest.config.digest) as Layout['config'] }
+  return {
+    digest,
+    layers: manifest.layers.map((layer) => fileOf(layer.digest)),
+    compressedBytes: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
+    config: blob(manifest.config.digest) as Layout['config'],
+  }
 }
 
 /** The last stage of a Dockerfile, with what it copies from the stages before taken from the context instead. */

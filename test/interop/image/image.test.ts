@@ -1,0 +1,155 @@
+/** The image is built twice without a daemon, looked into, linted, and run as strictly as it can be, with a config as it stands in deploy/examples. */
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { TruthDocument } from '../../../cmd/meshscope/simulate/truth.ts'
+import { type Layout, readLayout } from '../../../scripts/image/oci.ts'
+import { IMAGE_USER } from '../../../scripts/image/rootfs.ts'
+import { run, temporaryFolder } from '../child.ts'
+import { COMMANDS, REPOSITORY, sumOf } from '../daemon.ts'
+import { imbalances, ledgerOf } from '../ledger.ts'
+import { suite } from '../suite.ts'
+import { settled } from '../waiting.ts'
+import { type RunningContainer, startContainer } from './container.ts'
+
+const TAG = 'meshscope:interop'
+const MEGABYTES_MAX = 70
+const BUILD_TIMEOUT_MS = 180_000
+
+suite('the linter of Dockerfiles', ['hadolint'], (paths) => {
+  test('finds nothing in ours', async () => {
+    const file = join(REPOSITORY, 'deploy', 'image', 'Dockerfile')
+    const { code, output } = await run({ name: 'hadolint', file: paths.hadolint, args: [file] }, 30_000)
+    expect({ code, output }).toEqual({ code: 0, output: '' })
+  })
+})
+
+suite('the image', ['buildah', 'podman', 'runc', 'debian-libraries'], (paths) => {
+  const folder = temporaryFolder('image')
+  const store = join(folder.path, 'store')
+  const isBuilt = existsSync(COMMANDS.dist)
+  let layouts: readonly Layout[] = []
+  let container: RunningContainer | undefined
+
+  beforeAll(async () => {
+    if (!isBuilt) return
+    layouts = [await build('first'), await build('second')]
+  })
+
+  afterAll(async () => {
+    await container?.stop()
+    folder.remove()
+  })
+
+  /** One build from what `npm run build` made; `nice`, since it takes both cores for some seconds. */
+  async function build(name: string): Promise<Layout> {
+    const output = join(folder.path, name)
+    const options = ['--dist', join(REPOSITORY, 'dist'), '--packages', paths['debian-libraries'], '--store', store, '--output', output]
+    const args = [join(REPOSITORY, 'scripts', 'image.ts'), ...options, '--tag', TAG, '--revision', 'of the test']
+    const { code, output: said } = await run({ name: 'image.ts', file: process.execPath, args, dir: REPOSITORY }, BUILD_TIMEOUT_MS)
+    expect(code, said).toBe(0)
+    return readLayout(output)
+  }
+
+  /** The paths in the image's one layer. */
+  async function contents(): Promise<readonly string[]> {
+    const layer = layouts[0]?.layers[0] ?? ''
+    const { stdout, code } = await run(
+      { name: 'tar', file: 'bash', args: ['-c', `tar -tzf '${layer}' | grep -vE '^app/node_modules/.+\\.(js|cjs|mjs)$'`] },
+      60_000,
+    )
+    expect(code).toBe(0)
+    return stdout.split('\n')
+  }
+
+  test.skipIf(!isBuilt)('is the same to the digest when it is built again [needs npm run build]', () => {
+    expect(layouts[0]?.digest).toMatch(/^sha256:[0-9a-f]{64}$/)
+    expect(layouts[1]?.digest).toBe(layouts[0]?.digest)
+  })
+
+  test.skipIf(!isBuilt)(`is at most ${MEGABYTES_MAX} MB to download`, () => {
+    const bytes = layouts[0]?.compressedBytes ?? 0
+    expect(bytes).toBeGreaterThan(20e6)
+    expect(bytes).toBeLessThanOrEqual(MEGABYTES_MAX * 1e6)
+  })
+
+  test.skipIf(!isBuilt)('says what it is, who it runs as and what it runs', () => {
+    const { version } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as { readonly version: string }
+    expect(layouts[0]?.config).toMatchObject({
+      os: 'linux',
+      config: {
+        User: `${IMAGE_USER}:${IMAGE_USER}`,
+        Entrypoint: ['/usr/local/bin/node', '/app/bin/meshscope.js'],
+        Cmd: ['run', '--config=/conf/relay.yaml'],
+        StopSignal: 'SIGTERM',
+        Labels: {
+          'org.opencontainers.image.title': 'meshscope',
+          'org.opencontainers.image.version': version,
+          'org.opencontainers.image.revision': 'of the test',
+        },
+      },
+    })
+  })
+
+  test.skipIf(!isBuilt)('has neither shell nor package manager nor what is only for developing', async () => {
+    const paths = await contents()
+    expect(paths).toEqual(expect.arrayContaining(['usr/local/bin/node', 'app/bin/meshscope.js', 'app/node_modules/ajv/package.json', 'app/sbom.cdx.json']))
+    expect(paths.filter((path) => /\/(?:sh|bash|busybox|env|npm|apt|dpkg)$|\.map$|\.d\.ts$|\.test\.js$|\/\.bin\//.test(path))).toEqual([])
+    expect(paths.filter((path) => /node_modules\/(?:vitest|typescript|node-linux-)/.test(path))).toEqual([])
+  })
+
+  test.skipIf(!isBuilt)('lists every package it has in its bill of materials, and no other', async () => {
+    const installed = (await contents()).map((path) => /^app\/(.*node_modules\/(?:@[^/]+\/)?[^/]+)\/package\.json$/.exec(path)?.[1])
+    const layer = layouts[0]?.layers[0] ?? ''
+    const { stdout } = await run({ name: 'tar', file: 'tar', args: ['-xzOf', layer, 'app/sbom.cdx.json'] }, 60_000)
+    const { components } = JSON.parse(stdout) as {
+      readonly components: readonly { readonly 'bom-ref': string; readonly name: string; readonly version: string }[]
+    }
+    const listed = components.map((component) => component['bom-ref']).filter((ref) => ref.startsWith('node_modules/'))
+    expect(listed).toEqual([...new Set(installed.filter((one) => one !== undefined))].toSorted())
+    expect(components.find(({ name }) => name === 'node')?.version).toBe(process.version.slice(1))
+    expect(components.map(({ name }) => name)).toContain('libc6')
+  })
+
+  test.skipIf(!isBuilt)('runs the Istio example read-only and without any capability, counts what a mesh sends, and ends with 0', async () => {
+    const config = join(folder.path, 'relay.yaml')
+    copyFileSync(join(REPOSITORY, 'deploy', 'examples', 'istio.yaml'), config)
+    chmodSync(config, 0o644)
+    const state = join(folder.path, 'state')
+    mkdirSync(state)
+    chownSync(state, IMAGE_USER, IMAGE_USER)
+    chmodSync(folder.path, 0o755)
+    const volumes = [`${config}:/conf/relay.yaml:ro`, `${state}:/var/lib/meshscope`]
+    const running = await startContainer({ podman: paths.podman, runc: paths.runc, store, image: `localhost/${TAG}`, name: 'meshscope-interop', volumes })
+    container = running
+
+    expect(await privileges(running)).toEqual({ Uid: String(IMAGE_USER), CapEff: '0000000000000000', NoNewPrivs: '1', isWritable: false })
+    const simulated = await running.exec('meshscope', 'simulate', '--rps', '100', '--duration', '2s', '--truth', '/var/lib/meshscope/truth.json', '--quiet')
+    expect(simulated.code, simulated.output).toBe(0)
+    const truth = JSON.parse(readFileSync(join(state, 'truth.json'), 'utf8')) as TruthDocument
+    expect(truth.entries).toMatchObject({ lost: 0, unconfirmed: 0 })
+
+    const ledger = await settled(
+      async () => ledgerOf(await running.scrape('http://localhost:8888/metrics', ['meshscope_receiver', 'meshscope_connector', 'otelcol_'])),
+      ({ connector }) => connector >= truth.entries.confirmed,
+    )
+    expect(imbalances(ledger)).toEqual([])
+    expect(ledger).toMatchObject({ received: truth.entries.confirmed, dropped: 0 })
+    const counted = truth.http.reduce((sum, row) => sum + Number(row['count']), 0)
+    expect(sumOf(await running.scrape('http://localhost:8889/metrics', ['istio_requests_total']), 'istio_requests_total')).toBe(counted)
+
+    expect(await running.stop()).toBe(0)
+  })
+})
+
+/** What the kernel lets the daemon do, and whether it can write beside its programs. */
+async function privileges(container: RunningContainer): Promise<object> {
+  const script = `
+const { readFileSync, writeFileSync } = await import('node:fs')
+const status = readFileSync('/proc/1/status', 'utf8')
+const of = (key) => new RegExp('^' + key + ':\\\\s+(\\\\S+)', 'm').exec(status)[1]
+let isWritable = true
+try { writeFileSync('/app/x', '') } catch { isWritable = false }
+console.log(JSON.stringify({ Uid: of('Uid'), CapEff: of('CapEff'), NoNewPrivs: of('NoNewPrivs'), isWritable }))`
+  return JSON.parse((await container.exec('node', '--input-type=module', '-e', script)).stdout) as object
+}
