@@ -7,6 +7,8 @@ import { FIELD_BITS, fieldName, KINDS, Kind, MESSAGES, type MessageName, message
 
 /** Deepest nesting of messages, as in other implementations of protobuf; each map or list of attributes takes two levels and more. */
 const DEPTH_MAX = 100
+/** How deep log records and spans are; data points may be two levels deeper, which the whole request is checked for. */
+const ITEM_DEPTH = 3
 /** From here on the native check of a text is faster than the loop. */
 const LONG_TEXT = 192
 
@@ -29,6 +31,11 @@ export function checkedMessage(bytes: Uint8Array, name: MessageName): Uint8Array
   const writer = new ProtobufWriter(bytes.length + 64)
   rewrite(writer, bytes, { start: 0, end: bytes.length }, messageNumber(name))
   return writer.view()
+}
+
+/** Checks a message inside of another, by its number; throws as `checkedMessage` does. Its depth counts from the outermost message of a request for logs. */
+export function checkMessagePart(bytes: Uint8Array, { start, end }: Range, message: number): void {
+  new MessageCheck(bytes).message(start, end, message, ITEM_DEPTH)
 }
 
 class MessageCheck {

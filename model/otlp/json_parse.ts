@@ -1,7 +1,8 @@
 import type { EntityRef, Resource, Scope } from '../attributes.ts'
-import type { DataPoints } from '../data_points.ts'
+import type { DataPoints, Metric } from '../data_points.ts'
 import { type LogRecord, type LogRecords, newLogRecord } from '../log_records.ts'
 import { newSpan, type Span, type SpanEvent, type SpanLink, type Traces } from '../traces.ts'
+import { type RejectItem, readItems } from './bad_items.ts'
 import { metricOf } from './json_points.ts'
 import { type JsonFields, parseJson } from './json_value.ts'
 import { SPAN_KINDS, SPAN_STATUSES } from './span_fields.ts'
@@ -16,21 +17,23 @@ const SEVERITY_NAMES = [
 /**
  * Reads a `LogsData` (an `ExportLogsServiceRequest`) in OTLP's JSON. Throws `OtlpError`, whose message names the place in the
  * document. As liberal as the Collector: names in lowerCamelCase or snake_case, 64-bit numbers as text or numbers, enums as
- * numbers or names, ids in hex digits of either case; members that nobody knows are ignored.
+ * numbers or names, ids in hex digits of either case; members that nobody knows are ignored. With `reject`, records that are
+ * none are left out instead of refusing the whole.
  */
-export function parseLogsJson(text: string): LogRecords {
-  const groups = groupsOf(parseJson(text), 'resourceLogs', 'scopeLogs', (fields) => ({ records: fields.objects('logRecords').map(recordOf) }))
+export function parseLogsJson(text: string, reject?: RejectItem): LogRecords {
+  const groups = groupsOf(parseJson(text), 'resourceLogs', 'scopeLogs', (fields) => ({ records: readItems(fields.objects('logRecords'), recordOf, reject) }))
   return { groups }
 }
 
 /** Reads a `TracesData` in OTLP's JSON; otherwise as `parseLogsJson`. */
-export function parseTracesJson(text: string): Traces {
-  return { groups: groupsOf(parseJson(text), 'resourceSpans', 'scopeSpans', (fields) => ({ spans: fields.objects('spans').map(spanOf) })) }
+export function parseTracesJson(text: string, reject?: RejectItem): Traces {
+  return { groups: groupsOf(parseJson(text), 'resourceSpans', 'scopeSpans', (fields) => ({ spans: readItems(fields.objects('spans'), spanOf, reject) })) }
 }
 
-/** Reads a `MetricsData` in OTLP's JSON; otherwise as `parseLogsJson`. */
-export function parseMetricsJson(text: string): DataPoints {
-  return { groups: groupsOf(parseJson(text), 'resourceMetrics', 'scopeMetrics', (fields) => ({ metrics: fields.objects('metrics').map(metricOf) })) }
+/** Reads a `MetricsData` in OTLP's JSON; otherwise as `parseLogsJson`, with data points as its items. */
+export function parseMetricsJson(text: string, reject?: RejectItem): DataPoints {
+  const read = (fields: JsonFields): { readonly metrics: Metric[] } => ({ metrics: fields.objects('metrics').map((metric) => metricOf(metric, reject)) })
+  return { groups: groupsOf(parseJson(text), 'resourceMetrics', 'scopeMetrics', read) }
 }
 
 function groupsOf<Items>(

@@ -9,13 +9,14 @@ import type {
   SummaryPoint,
   Temporality,
 } from '../data_points.ts'
+import { type RejectItem, readItems } from './bad_items.ts'
 import type { JsonFields } from './json_value.ts'
 import { TEMPORALITIES } from './point_fields.ts'
 
 const TEMPORALITY_NAMES = TEMPORALITIES.map((temporality) => temporality.toUpperCase())
 
-/** Reads a `Metric` in OTLP's JSON. */
-export function metricOf(fields: JsonFields): Metric {
+/** Reads a `Metric` in OTLP's JSON; data points that are none are left out when there is a `reject`, else they throw an `OtlpError`. */
+export function metricOf(fields: JsonFields, reject?: RejectItem): Metric {
   const metadata = fields.attributes('metadata')
   const named: { name: string; description: string; unit: string; metadata?: readonly (readonly [string, AttributeValue])[] } = {
     name: fields.text('name'),
@@ -23,21 +24,26 @@ export function metricOf(fields: JsonFields): Metric {
     unit: fields.text('unit'),
   }
   if (metadata.size > 0) named.metadata = metadata.keys.map((key, i) => [key, metadata.values[i] as AttributeValue])
-  if (fields.has('gauge')) return { ...named, type: 'gauge', points: fields.object('gauge').objects('dataPoints').map(numberPointOf) }
+  if (fields.has('gauge')) return { ...named, type: 'gauge', points: readItems(fields.object('gauge').objects('dataPoints'), numberPointOf, reject) }
   if (fields.has('sum')) {
     const sum = fields.object('sum')
-    const points = sum.objects('dataPoints').map(numberPointOf)
+    const points = readItems(sum.objects('dataPoints'), numberPointOf, reject)
     return { ...named, type: 'sum', temporality: temporalityOf(sum), isMonotonic: sum.bool('isMonotonic'), points }
   }
   if (fields.has('histogram')) {
     const histogram = fields.object('histogram')
-    return { ...named, type: 'histogram', temporality: temporalityOf(histogram), points: histogram.objects('dataPoints').map(histogramPointOf) }
+    return { ...named, type: 'histogram', temporality: temporalityOf(histogram), points: readItems(histogram.objects('dataPoints'), histogramPointOf, reject) }
   }
   if (fields.has('exponentialHistogram')) {
     const histogram = fields.object('exponentialHistogram')
-    return { ...named, type: 'exponential_histogram', temporality: temporalityOf(histogram), points: histogram.objects('dataPoints').map(exponentialPointOf) }
+    return {
+      ...named,
+      type: 'exponential_histogram',
+      temporality: temporalityOf(histogram),
+      points: readItems(histogram.objects('dataPoints'), exponentialPointOf, reject),
+    }
   }
-  if (fields.has('summary')) return { ...named, type: 'summary', points: fields.object('summary').objects('dataPoints').map(summaryPointOf) }
+  if (fields.has('summary')) return { ...named, type: 'summary', points: readItems(fields.object('summary').objects('dataPoints'), summaryPointOf, reject) }
   return { ...named, type: 'none', points: [] }
 }
 

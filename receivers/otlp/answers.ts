@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import { Metadata, status } from '@grpc/grpc-js'
-import { encodeStatus, type RpcStatus } from '../../model/otlp/responses.ts'
-import type { Fault, FaultKind, Format } from './messages.ts'
+import type { Signal } from '../../component/signal.ts'
+import { encodeExportResponse, encodeStatus, type PartialSuccess, type RpcStatus } from '../../model/otlp/responses.ts'
+import type { Accepted, Fault, FaultKind, Format } from './messages.ts'
 
 /**
  * How faults are answered (https://opentelemetry.io/docs/specs/otlp/#failures and #failures-1). Senders try again after
@@ -38,9 +39,9 @@ export interface GrpcFailure {
   readonly metadata?: Metadata
 }
 
-/** An empty `Export…ServiceResponse`: all was taken. */
-export function grpcSuccess(): Buffer {
-  return Buffer.alloc(0)
+/** An `Export…ServiceResponse`, which is empty when all was taken. */
+export function grpcSuccess(outcome: Accepted): Buffer {
+  return Buffer.from(encodeExportResponse(partialOf(outcome)).buffer)
 }
 
 export function grpcFailure(fault: Fault): GrpcFailure {
@@ -52,9 +53,10 @@ export function grpcFailure(fault: Fault): GrpcFailure {
   return { ...failure, metadata }
 }
 
-/** Answers in the format of the request that all was taken. */
-export function httpSuccess(response: ServerResponse, format: Format): void {
-  const body = format === 'proto' ? Buffer.alloc(0) : '{}'
+/** Answers in the format of the request that all was taken, or all but what could not be read. */
+export function httpSuccess(response: ServerResponse, { format, signal, outcome }: { format: Format; signal: Signal; outcome: Accepted }): void {
+  const partial = partialOf(outcome)
+  const body = format === 'proto' ? encodeExportResponse(partial) : Buffer.from(partial === undefined ? '{}' : partialJson(partial, signal))
   response.writeHead(200, { 'Content-Type': mediaTypeOf(format), 'Content-Length': body.length }).end(body)
 }
 
@@ -78,6 +80,19 @@ function statusOf({ kind, message, retryAfterMs }: Fault): RpcStatus {
 function statusJson({ code, message, retryAfterMs }: RpcStatus): string {
   const retryInfo = { '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: `${(retryAfterMs ?? 0) / 1000}s` }
   return JSON.stringify({ code, message, ...(retryAfterMs === undefined ? {} : { details: [retryInfo] }) })
+}
+
+function partialOf(outcome: Accepted): PartialSuccess | undefined {
+  if (outcome.kind === 'accepted') return undefined
+  const { rejected, errorMessage } = outcome.partial
+  return { rejected, errorMessage: errorMessage.slice(0, MESSAGE_CHARACTERS_MAX).toWellFormed() }
+}
+
+const REJECTED = { logs: 'rejectedLogRecords', metrics: 'rejectedDataPoints', traces: 'rejectedSpans' } as const
+
+/** As proto3 JSON, where 64-bit numbers are text. */
+function partialJson({ rejected, errorMessage }: PartialSuccess, signal: Signal): string {
+  return JSON.stringify({ partialSuccess: { [REJECTED[signal]]: String(rejected), errorMessage } })
 }
 
 function mediaTypeOf(format: Format): string {

@@ -5,7 +5,7 @@ import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { credentials, status } from '@grpc/grpc-js'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { UnauthenticatedError } from '../../component/kit/auth.ts'
-import { encodeStatus } from '../../model/otlp/responses.ts'
+import { decodeExportResponse, encodeStatus } from '../../model/otlp/responses.ts'
 import { AlsClient } from '../../test/fakes/als_client.ts'
 import { exportPath, OtlpGrpcClient } from '../../test/fakes/otlp_client.ts'
 import { OtlpIngestRun, type Reply } from '../../test/fakes/otlp_ingest.ts'
@@ -99,6 +99,14 @@ describe('a request', () => {
     stream.raw.end()
     check((await stream.status).code).toBe(status.OK)
     check(Buffer.from(run.requests[0]?.bytes ?? []).toString()).toBe(BODY.toString())
+  })
+
+  test('that is taken in part is answered with what was not', async () => {
+    const partial = { rejected: 2, errorMessage: `\ud800 2 of 9 ${'x'.repeat(10_000)}` }
+    const { run, port } = await started({}, { reply: () => ({ kind: 'partial', partial }) })
+    const { code, response } = await clientOf(port).export('logs', BODY)
+    expect([code, decodeExportResponse(response ?? BODY)]).toEqual([status.OK, { rejected: 2, errorMessage: `\ufffd 2 of 9 ${'x'.repeat(1015)}` }])
+    await until('it is counted', () => run.outcomes({ signal: 'logs', outcome: 'partial' }) === 1)
   })
 
   test('brings its headers when these are wanted', async () => {

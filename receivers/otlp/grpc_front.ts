@@ -67,7 +67,7 @@ export class GrpcFront {
     const exchange = new Exchange(this.#settings.intake, signal)
     const answer = (outcome: Outcome): void => {
       exchange.end(outcome)
-      if (outcome.kind === 'accepted') respond(null, grpcSuccess())
+      if (outcome.kind === 'accepted' || outcome.kind === 'partial') respond(null, grpcSuccess(outcome))
       else respond(grpcFailure(outcome))
       // The client may stop sending what nobody reads (RFC 9113 section 8.1).
       if (!raw.stream.readableEnded) raw.stream.close(constants.NGHTTP2_NO_ERROR)

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { UnauthenticatedError } from '../../component/kit/auth.ts'
-import { encodeStatus } from '../../model/otlp/responses.ts'
+import { decodeExportResponse, encodeStatus } from '../../model/otlp/responses.ts'
 import { OtlpIngestRun, type Reply } from '../../test/fakes/otlp_ingest.ts'
 import { until } from '../../test/fakes/service_run.ts'
 import { createAuthority } from '../../test/interop/certificates.ts'
@@ -76,6 +76,20 @@ describe('a request', () => {
     expect(response.headers.get('content-type')).toBe('application/json')
     expect(await response.json()).toEqual({})
     expect(run.requests[0]?.format).toBe('json')
+  })
+
+  test.for([
+    { signal: 'logs', rejected: 'rejectedLogRecords' },
+    { signal: 'metrics', rejected: 'rejectedDataPoints' },
+    { signal: 'traces', rejected: 'rejectedSpans' },
+  ])('of $signal that is taken in part is answered with what was not', async ({ signal, rejected }, { expect: check }) => {
+    const partial = { rejected: 2, errorMessage: '2 of 9 are not OTLP' }
+    const { run, url } = await started({}, { reply: () => ({ kind: 'partial', partial }) })
+    const inJson = await post(`${url}/v1/${signal}`, JSON_TYPE)
+    check([inJson.status, await inJson.json()]).toEqual([200, { partialSuccess: { [rejected]: '2', errorMessage: '2 of 9 are not OTLP' } }])
+    const inProto = await post(`${url}/v1/${signal}`)
+    check([inProto.status, decodeExportResponse(new Uint8Array(await inProto.arrayBuffer()))]).toEqual([200, partial])
+    check(run.outcomes({ signal, outcome: 'partial' })).toBe(2)
   })
 
   test('goes to the paths of the config', async () => {
@@ -171,6 +185,7 @@ describe('a bad request', () => {
     { name: 'another content type', headers: { 'content-type': 'text/plain' }, status: 415, outcome: 'media_type' },
     { name: 'no content type', headers: {}, status: 415, outcome: 'media_type' },
     { name: 'an unknown encoding', headers: { ...PROTO, 'content-encoding': 'snappy' }, status: 415, outcome: 'encoding' },
+    { name: 'another one that the Collector reads', headers: { ...PROTO, 'content-encoding': 'lz4' }, status: 415, outcome: 'encoding' },
     { name: 'two encodings', headers: { ...PROTO, 'content-encoding': 'gzip, gzip' }, status: 415, outcome: 'encoding' },
     { name: 'bad compressed bytes', headers: { ...PROTO, 'content-encoding': 'gzip' }, status: 400, outcome: 'invalid' },
     { name: 'a bomb', headers: { ...PROTO, 'content-encoding': 'gzip' }, body: bomb(gzipSync), status: 413, outcome: 'too_large' },
@@ -191,6 +206,12 @@ describe('a bad request', () => {
     const response = await fetch(`${url}/v1/logs`)
     expect(response.status).toBe(405)
     expect(response.headers.get('allow')).toBe('POST')
+  })
+
+  test.for(['snappy', 'x-snappy-framed', 'lz4'])('is told what may be used instead of %s', async (encoding, { expect: check }) => {
+    const { url } = await started()
+    const response = await post(`${url}/v1/logs`, { ...JSON_TYPE, 'content-encoding': encoding })
+    check(await response.json()).toEqual({ code: 12, message: 'unsupported content encoding; use none, gzip, zstd, zlib, deflate' })
   })
 
   test('may use an encoding that is switched off', async () => {

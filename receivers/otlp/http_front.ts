@@ -67,7 +67,7 @@ export class HttpFront {
     const format = FORMATS[mediaType]
     const outcome = await this.#outcomeOf(request, format, exchange)
     exchange.end(outcome)
-    if (outcome.kind === 'accepted') httpSuccess(response, format ?? 'proto')
+    if (outcome.kind === 'accepted' || outcome.kind === 'partial') httpSuccess(response, { format: format ?? 'proto', signal, outcome })
     else if (outcome.kind !== 'cut') httpFailure(response, outcome, format)
   }
 

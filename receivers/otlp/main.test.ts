@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type Consumer, type ConsumerSet, PermanentError, RefusedError } from '../../component/consumer.ts'
 import type { Signal } from '../../component/signal.ts'
+import { ProtobufWriter } from '../../lib/protobuf/writer.ts'
 import { AttributeSet } from '../../model/attributes.ts'
 import { newLogRecord } from '../../model/log_records.ts'
 import { encodeLogs, encodeMetrics, encodeTraces } from '../../model/otlp/encode.ts'
@@ -81,6 +82,39 @@ describe('a request', () => {
     taken[0]?.()
     await stopped
     expect(answers.map(({ id }) => id)).toEqual([2, 1])
+  })
+})
+
+describe('a request of which some items are no OTLP', () => {
+  const bad = new ProtobufWriter().bytes(9, Uint8Array.of(1, 2, 3)).finish()
+  const good = new ProtobufWriter().string(3, 'fine').finish()
+  const requestOf = (...records: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => {
+    const writer = new ProtobufWriter().open(1).open(2)
+    for (const record of records) writer.bytes(2, record)
+    return writer.close().close().finish()
+  }
+  const inJson = Buffer.from('{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"zz"},{"severityText":"fine"},{"spanId":7}]}]}]}')
+
+  test.for<{ format: Format; bytes: () => Uint8Array<ArrayBuffer>; says: RegExp }>([
+    { format: 'proto', bytes: () => requestOf(bad, good, bad), says: /^2 of 3 log records are not OTLP; the first: byte \d+: LogRecord\.trace_id has 3 bytes/ },
+    { format: 'json', bytes: () => new Uint8Array(inJson), says: /^2 of 3 log records are not OTLP; the first: .*logRecords\[0\]\.traceId/ },
+  ])('is taken without them, in $format', ({ format, bytes, says }, { expect: check }) => {
+    const consumer = new CollectingConsumer<{ readonly groups: readonly { readonly records: readonly { readonly severityText: string }[] }[] }>()
+    const { receive, outcome, settings } = half({ logs: consumer as Consumer<any> })
+    receive('logs', bytes(), { format })
+    check(outcome()).toEqual({ kind: 'partial', partial: { rejected: 2, errorMessage: check.stringMatching(says) as string } })
+    check(consumer.batches[0]?.groups[0]?.records.map(({ severityText }) => severityText)).toEqual(['fine'])
+    check(counted(settings, 'accepted', 'log_records')).toBe(1)
+    check(settings.telemetry.value('meshscope_otlp_malformed_items', { signal: 'logs', transport: 'grpc' })).toBe(2)
+  })
+
+  test('is refused when nothing else is left, or when the rest is refused', () => {
+    const { receive, outcome, settings } = half({ logs: new RefusingConsumer<any>(new RefusedError('no room')) })
+    receive('logs', requestOf(bad, bad))
+    expect(outcome()).toMatchObject({ kind: 'invalid', message: expect.stringContaining('LogRecord.trace_id') as string })
+    receive('logs', requestOf(bad, good))
+    expect(outcome()).toEqual({ kind: 'refused', message: 'no room' })
+    expect(settings.telemetry.value('meshscope_otlp_malformed_items')).toBe(0)
   })
 })
 

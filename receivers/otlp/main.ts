@@ -4,12 +4,16 @@ import type { MainComponent } from '../../component/factory.ts'
 import type { ItemCounters } from '../../component/kit/receiver_telemetry.ts'
 import type { IngestPeer, MainHalf } from '../../component/link.ts'
 import { SIGNALS, type Signal } from '../../component/signal.ts'
+import type { Counter } from '../../component/telemetry.ts'
 import type { Client } from '../../model/client.ts'
 import { dataPointCount } from '../../model/data_points.ts'
 import { logRecordCount } from '../../model/log_records.ts'
+import { type RejectItem, withoutBadItems } from '../../model/otlp/bad_items.ts'
 import { decodeLogs, decodeMetrics, decodeTraces } from '../../model/otlp/decode.ts'
 import { OtlpError } from '../../model/otlp/error.ts'
 import { parseLogsJson, parseMetricsJson, parseTracesJson } from '../../model/otlp/json.ts'
+import type { MessageName } from '../../model/otlp/messages.ts'
+import type { PartialSuccess } from '../../model/otlp/responses.ts'
 import { spanCount } from '../../model/traces.ts'
 import { type OtlpConfig, transportsOf } from './config.ts'
 import type { Fault, Outcome, ToIngest, ToMain, Transport } from './messages.ts'
@@ -17,15 +21,18 @@ import { itemCounters } from './telemetry.ts'
 
 /** How the requests of one signal are read. */
 interface Codec<T> {
+  readonly message: MessageName
   readonly proto: (bytes: Uint8Array) => T
-  readonly json: (text: string) => T
+  readonly json: (text: string, reject?: RejectItem) => T
   readonly count: (batch: T) => number
+  /** What its items are called. */
+  readonly noun: string
 }
 
 const CODECS: Readonly<Record<Signal, Codec<any>>> = {
-  logs: { proto: decodeLogs, json: parseLogsJson, count: logRecordCount },
-  metrics: { proto: decodeMetrics, json: parseMetricsJson, count: dataPointCount },
-  traces: { proto: decodeTraces, json: parseTracesJson, count: spanCount },
+  logs: { message: 'LogsData', proto: decodeLogs, json: parseLogsJson, count: logRecordCount, noun: 'log records' },
+  metrics: { message: 'MetricsData', proto: decodeMetrics, json: parseMetricsJson, count: dataPointCount, noun: 'data points' },
+  traces: { message: 'TracesData', proto: decodeTraces, json: parseTracesJson, count: spanCount, noun: 'spans' },
 }
 
 const ACCEPTED: Outcome = { kind: 'accepted' }
@@ -33,14 +40,22 @@ const ACCEPTED: Outcome = { kind: 'accepted' }
 /** A batch on its way to the pipelines. */
 interface Delivery {
   readonly items: number
-  readonly counters: ItemCounters
+  readonly counters: ItemCounters & { readonly malformed: Counter }
+  /** What is not in the batch because it is no OTLP. */
+  readonly malformed: PartialSuccess | undefined
+}
+
+/** What could be read of a request. */
+interface Decoded {
+  readonly batch: { client?: Client }
+  readonly malformed: PartialSuccess | undefined
 }
 
 /** The half of the `otlp` receiver on the main thread: decodes requests, hands them to the pipelines and says what became of them. */
 export class OtlpMain implements MainComponent, MainHalf<ToMain> {
   readonly #settings: Settings
   readonly #next: ConsumerSet
-  readonly #counters: ReadonlyMap<Transport, Readonly<Record<Signal, ItemCounters>>>
+  readonly #counters: ReadonlyMap<Transport, Readonly<Record<Signal, Delivery['counters']>>>
   readonly #text = new TextDecoder('utf-8', { fatal: true })
   #delivering = 0
   #whenIdle: (() => void)[] = []
@@ -75,14 +90,15 @@ export class OtlpMain implements MainComponent, MainHalf<ToMain> {
     const consumer: Consumer<any> | undefined = this.#next[request.signal]
     if (consumer === undefined) return this.#noPipeline(request.signal)
     const codec = CODECS[request.signal]
-    let batch: { client?: Client }
+    let decoded: Decoded
     let delivery: Delivery
     try {
-      batch = request.format === 'proto' ? codec.proto(request.bytes) : codec.json(this.#textOf(request.bytes))
-      delivery = { items: codec.count(batch), counters: this.#countersOf(request) }
+      decoded = this.#decode(request, codec)
+      delivery = { items: codec.count(decoded.batch), counters: this.#countersOf(request), malformed: decoded.malformed }
     } catch (error) {
       return this.#undecodable(error)
     }
+    const { batch } = decoded
     batch.client = request.client
     try {
       const taken = consumer.consume(batch)
@@ -97,7 +113,17 @@ export class OtlpMain implements MainComponent, MainHalf<ToMain> {
     }
   }
 
-  #countersOf({ transport, signal }: ToMain): ItemCounters {
+  #decode({ format, bytes }: ToMain, codec: Codec<any>): Decoded {
+    const text = format === 'json' ? this.#textOf(bytes) : ''
+    try {
+      return { batch: format === 'json' ? codec.json(text) : codec.proto(bytes), malformed: undefined }
+    } catch (error) {
+      if (!(error instanceof OtlpError)) throw error
+      return salvage(codec, format === 'json' ? text : bytes, error)
+    }
+  }
+
+  #countersOf({ transport, signal }: ToMain): Delivery['counters'] {
     const counters = this.#counters.get(transport)
     if (counters === undefined) throw new Error(`BUG: ${this.#settings.address} got a request over ${transport}, which is off`)
     return counters[signal]
@@ -147,7 +173,24 @@ export class OtlpMain implements MainComponent, MainHalf<ToMain> {
   }
 }
 
-function accepted({ items, counters }: Delivery): Outcome {
+function accepted({ items, counters, malformed }: Delivery): Outcome {
   counters.accepted.add(items)
-  return ACCEPTED
+  if (malformed === undefined) return ACCEPTED
+  counters.malformed.add(malformed.rejected)
+  return { kind: 'partial', partial: malformed }
+}
+
+/** What is left of a request without the items that are no OTLP; throws `fault` when that is nothing, or when more than items is wrong. */
+function salvage(codec: Codec<any>, request: string | Uint8Array, fault: OtlpError): Decoded {
+  let rejected = 0
+  const reject = (): void => void rejected++
+  let batch: Decoded['batch']
+  try {
+    batch = typeof request === 'string' ? codec.json(request, reject) : codec.proto(withoutBadItems(request, codec.message, reject))
+  } catch (error) {
+    throw error instanceof OtlpError ? fault : error
+  }
+  const items = codec.count(batch)
+  if (items === 0) throw fault
+  return { batch, malformed: { rejected, errorMessage: `${rejected} of ${items + rejected} ${codec.noun} are not OTLP; the first: ${fault.message}` } }
 }

@@ -1,5 +1,6 @@
 import type { Signal } from '../../component/signal.ts'
 import type { Client } from '../../model/client.ts'
+import type { PartialSuccess } from '../../model/otlp/responses.ts'
 
 export type Transport = 'grpc' | 'http'
 export type Format = 'proto' | 'json'
@@ -21,12 +22,10 @@ export interface ToIngest {
   readonly outcome: Outcome
 }
 
-/** What became of a request. */
+/** What became of a request. `partial`: some of its items are no OTLP; the pipelines took the others. */
 export type Outcome = Accepted | Fault
 
-export interface Accepted {
-  readonly kind: 'accepted'
-}
+export type Accepted = { readonly kind: 'accepted' } | { readonly kind: 'partial'; readonly partial: PartialSuccess }
 
 export interface Fault {
   readonly kind: FaultKind

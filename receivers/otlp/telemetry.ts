@@ -19,8 +19,15 @@ export const REQUESTS: InstrumentSpec = {
     ...LABELS,
     signal: 'logs, metrics or traces',
     outcome:
-      'accepted; by the pipelines: refused, throttled (they said when to come again), rejected (for good), failed (an error in the daemon), no_pipeline; by the receiver: invalid (not OTLP), overload (pending.…_max), too_large, unauthenticated, encoding (unknown compression), media_type, shutdown, cut (the client left before the request was whole)',
+      'accepted; partial (some of its items are not OTLP, the others were accepted); by the pipelines: refused, throttled (they said when to come again), rejected (for good), failed (an error in the daemon), no_pipeline; by the receiver: invalid (not OTLP), overload (pending.…_max), too_large, unauthenticated, encoding (unknown compression), media_type, shutdown, cut (the client left before the request was whole)',
   },
+}
+export const MALFORMED_ITEMS: InstrumentSpec = {
+  name: 'meshscope_otlp_malformed_items',
+  description: 'Items that are not OTLP in requests whose other items were accepted; the sender was told how many. They are in no other count of items.',
+  unit: '{items}',
+  type: 'counter',
+  labels: { ...LABELS, signal: 'logs, metrics or traces' },
 }
 export const REQUEST_BYTES: InstrumentSpec = {
   name: 'meshscope_otlp_request_bytes',
@@ -53,7 +60,7 @@ export interface TransportInstruments {
 /** `receiver` is the id as in the config, `otlp/edge`. */
 export function transportInstruments(telemetry: Telemetry, labels: { readonly receiver: string; readonly transport: Transport }): TransportInstruments {
   const byOutcome = (signal: Signal) =>
-    recordOf(['accepted', ...FAULT_KINDS] as const, (outcome) => telemetry.counter(REQUESTS, { ...labels, signal, outcome }))
+    recordOf(['accepted', 'partial', ...FAULT_KINDS] as const, (outcome) => telemetry.counter(REQUESTS, { ...labels, signal, outcome }))
   return { requests: recordOf(SIGNALS, byOutcome), bytes: telemetry.counter(REQUEST_BYTES, labels) }
 }
 
@@ -61,12 +68,13 @@ export function transportInstruments(telemetry: Telemetry, labels: { readonly re
 export function itemCounters(
   telemetry: Telemetry,
   labels: { readonly receiver: string; readonly transport: Transport },
-): Readonly<Record<Signal, ItemCounters>> {
+): Readonly<Record<Signal, ItemCounters & { readonly malformed: Counter }>> {
   const counterOf = (signal: Signal, outcome: keyof ItemCounters): Counter => telemetry.counter(ITEMS[`${signal}_${outcome}`], labels)
   return recordOf(SIGNALS, (signal) => ({
     accepted: counterOf(signal, 'accepted'),
     refused: counterOf(signal, 'refused'),
     failed: counterOf(signal, 'failed'),
+    malformed: telemetry.counter(MALFORMED_ITEMS, { ...labels, signal }),
   }))
 }
 
