@@ -1,0 +1,38 @@
+{{/* Values that are good one by one and do not go together. Prints nothing. */}}
+{{- define "meshscope.checks" -}}
+{{- $presets := .Values.presets -}}
+{{- $isDaemonset := eq .Values.mode "daemonset" -}}
+{{- if and $isDaemonset .Values.autoscaling.enabled -}}
+{{- fail "autoscaling.enabled: not with mode daemonset, which has one pod on every node; set mode: gateway" -}}
+{{- end -}}
+{{- if and .Values.podMonitor.enabled .Values.serviceMonitor.enabled -}}
+{{- fail "serviceMonitor.enabled: not together with podMonitor.enabled, or everything is scraped twice; choose one" -}}
+{{- end -}}
+{{- with $presets.kubernetesAttributes -}}
+{{- if and .enabled (eq .scope "namespaces") (not .namespaces) -}}
+{{- fail "presets.kubernetesAttributes.namespaces: empty; expected at least one with scope namespaces" -}}
+{{- end -}}
+{{- if and .enabled .namespaces (ne .scope "namespaces") -}}
+{{- fail "presets.kubernetesAttributes.namespaces: only with scope: namespaces" -}}
+{{- end -}}
+{{- end -}}
+{{- if and (include "meshscope.hasHostPort" .) $isDaemonset .Values.rollout.maxSurge (ne (toString .Values.rollout.maxSurge) "0") -}}
+{{- fail "rollout.maxSurge: must be 0 with host ports, which two pods of a node cannot share" -}}
+{{- end -}}
+{{- if le (int .Values.terminationGracePeriodSeconds) (int .Values.preStopSleepSeconds) -}}
+{{- fail (printf "terminationGracePeriodSeconds: %d is not more than preStopSleepSeconds; expected that and the drain timeout (30 s) together, such as 45" (int .Values.terminationGracePeriodSeconds)) -}}
+{{- end -}}
+{{- if and (not .Values.alternateConfig) (not .Values.config) -}}
+{{- if not (include "meshscope.flow" . | fromYaml).pipelines -}}
+{{- fail "presets: nothing flows; enable a source (als, statsd, otlp) and where it goes (prometheus, otlpExport, cloudwatchEmf), or write config" -}}
+{{- end -}}
+{{- end -}}
+{{- $isOpen := dict -}}
+{{- range (include "meshscope.ports" . | fromYaml).open -}}
+{{- $number := printf "%s/%v" .protocol .containerPort -}}
+{{- if hasKey $isOpen $number -}}
+{{- fail (printf "ports.%s.containerPort: %s is that of ports.%s, too" .name $number (get $isOpen $number)) -}}
+{{- end -}}
+{{- $_ := set $isOpen $number .name -}}
+{{- end -}}
+{{- end -}}
