@@ -17,6 +17,8 @@ export interface ContainerOptions {
   readonly name: string
   /** Host path to path in the container, with `:ro` where it is only read. */
   readonly volumes: readonly string[]
+  /** A file with a seccomp profile instead of podman's own. */
+  readonly seccomp?: string
 }
 
 export interface Finished extends ExitStatus {
@@ -42,7 +44,8 @@ export async function startContainer(options: ContainerOptions): Promise<Running
     return run({ name: `podman ${args[0] ?? ''}`, file: options.podman, args: [...podmanStorage(options.store), ...own, ...args] }, STEP_TIMEOUT_MS)
   }
   const volumes = options.volumes.flatMap((volume) => ['--volume', volume])
-  const fixed = ['--pull', 'never', '--log-driver', 'k8s-file', '--name', options.name]
+  const seccomp = options.seccomp === undefined ? [] : ['--security-opt', `seccomp=${options.seccomp}`]
+  const fixed = [...seccomp, '--pull', 'never', '--log-driver', 'k8s-file', '--name', options.name]
   await succeed(podman('run', '--detach', ...LOCKED_DOWN, ...ULIMITS, ...fixed, ...volumes, options.image))
   let exitCode: number | undefined
   const exec = (...command: readonly string[]): Promise<Finished> => podman('exec', options.name, ...command)

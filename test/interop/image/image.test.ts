@@ -1,5 +1,5 @@
 /** The image is built twice without a daemon, looked into, linted, and run as strictly as it can be, with a config as it stands in deploy/examples. */
-import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TruthDocument } from '../../../cmd/meshscope/simulate/truth.ts'
@@ -11,6 +11,7 @@ import { imbalances, ledgerOf } from '../ledger.ts'
 import { suite } from '../suite.ts'
 import { settled } from '../waiting.ts'
 import { type RunningContainer, startContainer } from './container.ts'
+import { seccompProfileOf } from './system_calls.ts'
 
 const TAG = 'meshscope:interop'
 const MEGABYTES_MAX = 70
@@ -24,10 +25,11 @@ suite('the linter of Dockerfiles', ['hadolint'], (paths) => {
   })
 })
 
-suite('the image', ['buildah', 'podman', 'runc', 'debian-libraries'], (paths) => {
+suite('the image', ['buildah', 'podman', 'runc', 'debian-libraries', 'systemd-analyze'], (paths) => {
   const folder = temporaryFolder('image')
   const store = join(folder.path, 'store')
   const isBuilt = existsSync(COMMANDS.dist)
+  const state = join(folder.path, 'state')
   let layouts: readonly Layout[] = []
   let container: RunningContainer | undefined
 
@@ -49,6 +51,21 @@ suite('the image', ['buildah', 'podman', 'runc', 'debian-libraries'], (paths) =>
     const { code, output: said } = await run({ name: 'image.ts', file: process.execPath, args, dir: REPOSITORY }, BUILD_TIMEOUT_MS)
     expect(code, said).toBe(0)
     return readLayout(output)
+  }
+
+  /** Starts the image with the Istio example as it stands, and a volume for what it writes. */
+  async function started(seccomp?: string): Promise<RunningContainer> {
+    const config = join(folder.path, 'relay.yaml')
+    copyFileSync(join(REPOSITORY, 'deploy', 'examples', 'istio.yaml'), config)
+    chmodSync(config, 0o644)
+    mkdirSync(state, { recursive: true })
+    chownSync(state, IMAGE_USER, IMAGE_USER)
+    chmodSync(folder.path, 0o755)
+    const volumes = [`${config}:/conf/relay.yaml:ro`, `${state}:/var/lib/meshscope`]
+    const options = { podman: paths.podman, runc: paths.runc, store, image: `localhost/${TAG}`, name: 'meshscope-interop', volumes }
+    const running = await startContainer({ ...options, ...(seccomp === undefined ? {} : { seccomp }) })
+    container = running
+    return running
   }
 
   /** The paths in the image's one layer. */
@@ -92,10 +109,10 @@ suite('the image', ['buildah', 'podman', 'runc', 'debian-libraries'], (paths) =>
   })
 
   test.skipIf(!isBuilt)('has neither shell nor package manager nor what is only for developing', async () => {
-    const paths = await contents()
-    expect(paths).toEqual(expect.arrayContaining(['usr/local/bin/node', 'app/bin/meshscope.js', 'app/node_modules/ajv/package.json', 'app/sbom.cdx.json']))
-    expect(paths.filter((path) => /\/(?:sh|bash|busybox|env|npm|apt|dpkg)$|\.map$|\.d\.ts$|\.test\.js$|\/\.bin\//.test(path))).toEqual([])
-    expect(paths.filter((path) => /node_modules\/(?:vitest|typescript|node-linux-)/.test(path))).toEqual([])
+    const files = await contents()
+    expect(files).toEqual(expect.arrayContaining(['usr/local/bin/node', 'app/bin/meshscope.js', 'app/node_modules/ajv/package.json', 'app/sbom.cdx.json']))
+    expect(files.filter((path) => /\/(?:sh|bash|busybox|env|npm|apt|dpkg)$|\.map$|\.d\.ts$|\.test\.js$|\/\.bin\//.test(path))).toEqual([])
+    expect(files.filter((path) => /node_modules\/(?:vitest|typescript|node-linux-)/.test(path))).toEqual([])
   })
 
   test.skipIf(!isBuilt)('lists every package it has in its bill of materials, and no other', async () => {
@@ -112,17 +129,7 @@ suite('the image', ['buildah', 'podman', 'runc', 'debian-libraries'], (paths) =>
   })
 
   test.skipIf(!isBuilt)('runs the Istio example read-only and without any capability, counts what a mesh sends, and ends with 0', async () => {
-    const config = join(folder.path, 'relay.yaml')
-    copyFileSync(join(REPOSITORY, 'deploy', 'examples', 'istio.yaml'), config)
-    chmodSync(config, 0o644)
-    const state = join(folder.path, 'state')
-    mkdirSync(state)
-    chownSync(state, IMAGE_USER, IMAGE_USER)
-    chmodSync(folder.path, 0o755)
-    const volumes = [`${config}:/conf/relay.yaml:ro`, `${state}:/var/lib/meshscope`]
-    const running = await startContainer({ podman: paths.podman, runc: paths.runc, store, image: `localhost/${TAG}`, name: 'meshscope-interop', volumes })
-    container = running
-
+    const running = await started()
     expect(await privileges(running)).toEqual({ Uid: String(IMAGE_USER), CapEff: '0000000000000000', NoNewPrivs: '1', isWritable: false })
     const simulated = await running.exec('meshscope', 'simulate', '--rps', '100', '--duration', '2s', '--truth', '/var/lib/meshscope/truth.json', '--quiet')
     expect(simulated.code, simulated.output).toBe(0)
@@ -138,6 +145,17 @@ suite('the image', ['buildah', 'podman', 'runc', 'debian-libraries'], (paths) =>
     const counted = truth.http.reduce((sum, row) => sum + Number(row['count']), 0)
     expect(sumOf(await running.scrape('http://localhost:8889/metrics', ['istio_requests_total']), 'istio_requests_total')).toBe(counted)
 
+    expect(await running.stop()).toBe(0)
+  })
+
+  test.skipIf(!isBuilt)('runs with no more system calls than the unit of systemd allows', async () => {
+    const unit = readFileSync(join(REPOSITORY, 'deploy', 'systemd', 'meshscope.service'), 'utf8')
+    const profile = join(folder.path, 'seccomp.json')
+    writeFileSync(profile, JSON.stringify(await seccompProfileOf(unit, paths['systemd-analyze'])))
+    const running = await started(profile)
+    const simulated = await running.exec('meshscope', 'simulate', '--rps', '50', '--duration', '1s')
+    expect(simulated.code, simulated.output).toBe(0)
+    await running.scrape('http://localhost:8889/metrics', [])
     expect(await running.stop()).toBe(0)
   })
 })
