@@ -1,0 +1,94 @@
+/** A real API server takes every object of every example, as it is. */
+import { execFileSync } from 'node:child_process'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { CHART, documentsOf, exampleNames, type Manifest, renderChart, valuesOf } from '../../../scripts/manifests/chart.ts'
+import { VARIANTS, variantObjects } from '../../../scripts/manifests/kustomize.ts'
+import { type Kube, startKube } from '../kube/kube.ts'
+import { suite } from '../suite.ts'
+import { CRDS } from './crds.ts'
+import { judge, podOf, prepare, type Verdict } from './strict.ts'
+
+/** Examples whose pods break the restricted Pod Security Standard, and how. */
+const UNRESTRICTED: Readonly<Record<string, RegExp>> = { statsd_host_port: /hostPort/ }
+
+suite('manifests in an API server', ['helm', 'etcd', 'kube-apiserver'], (paths) => {
+  let kube: Kube
+  beforeAll(async () => {
+    kube = await startKube({ paths })
+    await prepare(kube)
+  })
+  afterAll(async () => {
+    await kube?.stop()
+  })
+
+  test('an object with a field that the API does not have is refused', async () => {
+    const [example] = renderChart({ helm: paths.helm }).filter(({ object }) => object.kind === 'DaemonSet')
+    const daemonset = structuredClone(example?.object) as unknown as { spec: { template: { spec: Record<string, unknown> } } }
+    daemonset.spec.template.spec['hostPorts'] = true
+    expect(await judge(kube, daemonset as unknown as Manifest)).toMatchObject({
+      code: 400,
+      message: expect.stringContaining('unknown field "spec.template.spec.hostPorts"'),
+    })
+    const rule: Manifest = {
+      apiVersion: 'monitoring.coreos.com/v1',
+      kind: 'PrometheusRule',
+      metadata: { name: 'x', namespace: 'monitoring' },
+      spec: { group: [] },
+    }
+    expect(await judge(kube, rule)).toMatchObject({ code: 400, message: expect.stringContaining('unknown field "spec.group"') })
+  })
+
+  test.for(exampleNames())('the example %s is taken without a warning, and its pods are restricted ones', async (example) => {
+    const objects = renderChart({ helm: paths.helm, valuesFile: valuesOf(example) }).map(({ object }) => object)
+    const violation = UNRESTRICTED[example]
+    const faults = await faultsOf(objects)
+    if (violation === undefined) expect(faults).toEqual({})
+    else expect(Object.values(faults).map(({ warnings, message }) => violation.test(`${warnings.join()}${message}`))).toEqual([true, true])
+  })
+
+  test.for(VARIANTS.map(({ name, values }) => ({ name, values })))('the kustomize variant $name is taken without a warning', async ({ values }) => {
+    const objects = variantObjects(paths.helm, values).map(({ object }) => object)
+    // Its namespace is there already.
+    expect(await faultsOf(objects.filter(({ kind }) => kind !== 'Namespace'))).toEqual({})
+  })
+
+  test('Helm installs, changes everything and takes all of it away again', async () => {
+    const helm = (...args: readonly string[]): string =>
+      execFileSync(paths.helm, [...args, '--kubeconfig', kube.kubeconfig, '--namespace', 'observability'], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      })
+    const kinds = (): readonly string[] => documentsOf(helm('get', 'manifest', 'meshscope')).map(({ object }) => object.kind)
+    expect(helm('install', 'meshscope', CHART)).toContain('Tell the proxies to send their access logs to meshscope.observability.svc.cluster.local:19001.')
+    expect(kinds().toSorted()).toEqual(['ConfigMap', 'DaemonSet', 'Service', 'ServiceAccount'])
+    helm('upgrade', 'meshscope', CHART, '--values', valuesOf('namespaces'))
+    expect(await kube.client.send('GET', '/apis/apps/v1/namespaces/observability/daemonsets/meshscope')).toMatchObject({ code: 404 })
+    expect(await kube.client.send('GET', '/apis/rbac.authorization.k8s.io/v1/namespaces/shop/roles/meshscope')).toMatchObject({ code: 200 })
+    helm('uninstall', 'meshscope')
+    for (const path of ['/apis/apps/v1/namespaces/observability/deployments', '/apis/rbac.authorization.k8s.io/v1/namespaces/shop/roles']) {
+      expect(await kube.client.ask('GET', path)).toMatchObject({ items: [] })
+    }
+  })
+
+  test('every custom resource of the examples has a definition that is strict', () => {
+    const ours = new Set(CRDS.map(({ spec }) => (spec as { readonly names: { readonly kind: string } }).names.kind))
+    const custom = exampleNames().flatMap((example) =>
+      renderChart({ helm: paths.helm, valuesFile: valuesOf(example) }).flatMap(({ object: { apiVersion, kind } }) =>
+        /\.(?:coreos\.com|istio\.io)\//.test(apiVersion) ? [kind] : [],
+      ),
+    )
+    expect([...new Set(custom)].filter((kind) => !ours.has(kind))).toEqual([])
+    expect(ours.size).toBe(new Set(custom).size)
+  })
+
+  async function faultsOf(objects: readonly Manifest[]): Promise<Readonly<Record<string, Verdict>>> {
+    const faults: Record<string, Verdict> = {}
+    const pods = objects.filter(({ kind }) => kind === 'DaemonSet' || kind === 'Deployment').map(podOf)
+    for (const object of [...objects, ...pods]) {
+      const verdict = await judge(kube, object)
+      if (verdict.code >= 300 || verdict.warnings.length > 0) faults[`${object.kind} ${object.metadata.name}`] = verdict
+    }
+    expect(pods).toHaveLength(1)
+    return faults
+  }
+})
