@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { registry } from '../../cmd/meshscope/components.ts'
 import type { InstrumentSpec } from '../../component/telemetry.ts'
-import { sectionOf } from '../../config/ids.ts'
+import { SECTIONS } from '../../config/ids.ts'
 import { config as meshMetricsConfig } from '../../connectors/mesh_metrics/config.ts'
 import { planOf } from '../../connectors/mesh_metrics/plan.ts'
 import { GRAPH_METRICS } from '../../pipeline/telemetry.ts'
@@ -17,7 +16,8 @@ export type Catalogue = ReadonlyMap<string, ReadonlySet<string>>
 
 /** What the daemon says of itself: everything that is declared in the `telemetry.ts` of a component, the graph or the process. */
 export async function ownMetrics(): Promise<Catalogue> {
-  const declared = await Promise.all(registry.factories.map(({ kind, type }) => specsIn(join(REPOSITORY, sectionOf(kind), type, 'telemetry.ts'))))
+  const folders = SECTIONS.flatMap((section) => readdirSync(join(REPOSITORY, section)).map((type) => join(REPOSITORY, section, type)))
+  const declared = await Promise.all(folders.map((folder) => specsIn(join(folder, 'telemetry.ts'))))
   const catalogue = new Map<string, Set<string>>()
   for (const { name, labels } of [...PROCESS_METRICS, ...GRAPH_METRICS, ...declared.flat()]) {
     const known = catalogue.get(name) ?? new Set()
