@@ -41,7 +41,7 @@ function entry({ tags, headers, code = 200, path = '/reviews/0', type = 6, trail
     put(writer, 22, tags)
     writer.message(23, () => writer.varint(2, 12_000_000))
     writer.varint(33, type).close()
-    writer.open(3).varint(1, 1).string(3, 'reviews:9080').string(5, path).string(9, 'request-1')
+    writer.open(3).varint(1, 1).string(2, 'http').string(3, 'reviews:9080').string(5, path).string(9, 'request-1')
     put(writer, 13, headers)
     writer.close().open(4)
     writer.message(1, () => writer.varint(1, code))
@@ -91,6 +91,15 @@ test('makes a span of an entry, with times, attributes and events', async () => 
   expect(span.attributes.get('url.path')).toBe('/reviews/0')
   expect(span.attributes.get('http.response.status_code')).toBe(200n)
   expect(span.attributes.get('mesh.source.workload')).toBe('productpage')
+})
+
+test.for([
+  { side: 'client', of: client, config: {}, url: 'http://reviews:9080/reviews/0?x=REDACTED' },
+  { side: 'client', of: client, config: { redact: { query: 'whole' } }, url: 'http://reviews:9080/reviews/0' },
+  { side: 'server', of: server, config: {}, url: undefined },
+])('tells the full URL of what a $side sent as $url', async ({ of, config, url }, { expect: check }) => {
+  const span = await spanOf(of(entry({ headers: { traceparent: TRACEPARENT }, path: '/reviews/0?x=1' })), config)
+  check(span.attributes.get('url.full')).toBe(url)
 })
 
 test('takes the ids of a tracing proxy from custom tags, and its parent', async () => {

@@ -29,6 +29,7 @@ export const How = {
   filterState: 23,
   metadata: 24,
   namesList: 25,
+  scheme: 26,
 } as const
 
 const HOW: Readonly<Record<FieldUse['as'], number>> = {
@@ -58,6 +59,7 @@ const HOW: Readonly<Record<FieldUse['as'], number>> = {
   filter_state: How.filterState,
   metadata: How.metadata,
   names_list: How.namesList,
+  scheme: How.scheme,
 }
 
 /** Wire types of the fields; fields with another one are skipped, as protobuf's rules say. */

@@ -9,6 +9,7 @@ import { type CompiledField, type CompiledUse, compileUse, encodedText, forgetSe
 import { EdgeAttributes, type KnownEdge } from './edge_attributes.ts'
 import { MapAttributes } from './entry_maps.ts'
 import { HTTP_USE, TCP_USE } from './fields.ts'
+import { FullUrl } from './full_url.ts'
 import { errorType } from './outcome.ts'
 import { QUERY_BYTES_MAX, REDACTED_QUERY_BYTES_MAX, Redaction, type RedactionOptions, redactQuery } from './redaction.ts'
 
@@ -43,6 +44,7 @@ export const DERIVED_ATTRIBUTES: Readonly<Record<string, string>> = {
   'network.transport': '`tcp`; `udp` of UDP sessions; `quic` of HTTP/3',
   'tls.protocol.name': '`tls` when the entry has a TLS version',
   'http.request.method': '`_OTHER` when Envoy knows the method by no name',
+  'url.full': 'of what a client sent, but for gRPC: scheme, host, path and query, redacted alike',
   'rpc.system.name': '`grpc` when a content type, a status or message counts of gRPC were logged',
   'rpc.method': 'of gRPC: the path without its first slash',
   'rpc.response.status_code': 'of gRPC: the name of the status in trailers or headers, such as `UNAVAILABLE`',
@@ -61,6 +63,7 @@ export class EntryAttributes {
   readonly #edges: EdgeAttributes
   readonly #maps: MapAttributes
   readonly #redaction: Redaction
+  readonly #fullUrl: FullUrl
   readonly #tag: number
   /** By `Head`. */
   readonly #bases: readonly Uint8Array[]
@@ -102,6 +105,7 @@ export class EntryAttributes {
     this.#tcp = compileUse(TCP_USE, tag, options.hasDetail)
     this.#edges = new EdgeAttributes(tag)
     this.#redaction = new Redaction(options)
+    this.#fullUrl = new FullUrl(this.#redaction)
     this.#maps = new MapAttributes(this.#redaction, options.tags)
   }
 
@@ -138,11 +142,14 @@ export class EntryAttributes {
     const isTcp = logs.kind[i] === EntryKind.tcp
     const edge = this.#edges.of(logs.edges, logs.edge[i] as number)
     out.raw(this.#head(edge, isTcp, logs, i))
-    if (!isTcp) this.#request(logs, i)
+    const isGrpc = logs.isGrpc[i] !== 0 || (logs.grpcStatus[i] as number) >= 0
+    if (!isTcp) this.#request(logs, i, isGrpc)
+    this.#fullUrl.begin(edge.isClient && !isTcp && !isGrpc)
     const error = errorType(logs, i, edge.isClient)
     if (error !== '') out.raw(this.#errorAttribute(error))
     if (logs.tlsVersion[i] !== 0) out.blob(this.#tls)
     this.#walk(isTcp ? this.#tcp : this.#http, logs.entryAt[i] as number, logs.entryEnd[i] as number)
+    this.#fullUrl.write(this.#bytes, out)
   }
 
   /** What all entries of an edge, a transport and a log begin with, in one piece. */
@@ -162,11 +169,11 @@ export class EntryAttributes {
     forgetSeen(this.#tcp)
   }
 
-  #request(logs: AccessLogs, i: number): void {
+  #request(logs: AccessLogs, i: number, isGrpc: boolean): void {
     const out = this.#out
     if (logs.method[i] === 0 && logs.pathLength[i] !== 0) out.blob(this.#otherMethod)
+    if (!isGrpc) return
     const status = logs.grpcStatus[i] as number
-    if (logs.isGrpc[i] === 0 && status < 0) return
     out.blob(this.#grpc)
     if (status >= 0 && status < this.#grpcStatus.length) out.blob(this.#grpcStatus[status] as AttributeBlob)
     else if (status >= 0) out.string(RPC_STATUS, String(status))
@@ -262,10 +269,16 @@ export class EntryAttributes {
       case How.responseBody:
         out.integer(key, this.#logs.responseBodyBytes[this.#row] as number)
         break
+      case How.scheme:
+        if (at < end) out.text(key, this.#view, at, end)
+        this.#fullUrl.scheme(at, end)
+        break
       case How.path:
+        this.#fullUrl.path(at, end)
         this.#path(key, field.otherKey, at, end)
         break
       case How.authority:
+        this.#fullUrl.host(at, end)
         this.#authority(key, field.otherKey, at, end)
         break
       default:

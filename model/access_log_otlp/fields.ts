@@ -10,7 +10,7 @@ export type FieldUse = { readonly isDetail?: boolean } & FieldForm
 type FieldForm =
   /** One attribute of the field's own value. */
   | {
-      readonly as: 'text' | 'texts' | 'number' | 'double' | 'true' | 'seconds' | 'wrapped' | 'referer' | 'original_path' | 'stream_id'
+      readonly as: 'text' | 'scheme' | 'texts' | 'number' | 'double' | 'true' | 'seconds' | 'wrapped' | 'referer' | 'original_path' | 'stream_id'
       readonly attribute: string
     }
   /** An enum; empty names are no attribute. */
@@ -101,7 +101,7 @@ const REQUEST: MessageUse = {
     attribute: 'http.request.method',
     names: ['', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'],
   },
-  2: text('url.scheme'),
+  2: { as: 'scheme', attribute: 'url.scheme' },
   3: { as: 'authority', attribute: 'server' },
   4: { as: 'wrapped', attribute: 'envoy.request_port' },
   5: { as: 'path', attribute: 'url' },

@@ -90,9 +90,9 @@ const AMPERSAND = 0x26
 const EQUALS = 0x3d
 const REDACTED_BYTES = new TextEncoder().encode(REDACTED)
 
-/** `Redaction.queryText` without a string, where no parameter is shown: writes into `out` and returns how many bytes. */
-export function redactQuery(bytes: Uint8Array, start: number, end: number, out: Uint8Array): number {
-  let at = 0
+/** `Redaction.queryText` without a string, where no parameter is shown: writes into `out` from `outAt` on and returns where it ends. */
+export function redactQuery(bytes: Uint8Array, start: number, end: number, out: Uint8Array, outAt = 0): number {
+  let at = outAt
   for (let p = start; p <= end; p++) {
     const parameterEnd = until(bytes, AMPERSAND, p, end)
     const nameEnd = until(bytes, EQUALS, p, parameterEnd)
