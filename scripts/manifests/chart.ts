@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseDocument, stringify } from 'yaml'
+import { parseDocument } from 'yaml'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
@@ -75,7 +75,8 @@ export function renderChart({ helm, release = RELEASE, namespace = NAMESPACE, va
     if (valuesFile !== undefined) args.push('--values', valuesFile)
     if (values !== undefined) {
       const file = join(folder, 'values.yaml')
-      writeFileSync(file, stringify(values))
+      // Not as YAML 1.2: Helm reads 1.1, where yes is a boolean.
+      writeFileSync(file, JSON.stringify(values))
       args.push('--values', file)
     }
     return documentsOf(execFileSync(helm, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 << 20, env: environment(folder) }))
@@ -111,6 +112,13 @@ export function isDashboard({ kind, data }: Manifest): boolean {
 /** The daemon's config among the objects; undefined when there is none. */
 export function configOf(objects: readonly Manifest[]): string | undefined {
   return objects.map(({ kind, data }) => (kind === 'ConfigMap' ? (data as Record<string, string>)['relay'] : undefined)).find((text) => text !== undefined)
+}
+
+/** The first object of one of these kinds; throws when there is none. */
+export function firstOf(objects: readonly Manifest[], ...kinds: readonly string[]): Manifest {
+  const found = objects.find(({ kind }) => kinds.includes(kind))
+  if (found === undefined) throw new Error(`no ${kinds.join(' or ')} among ${objects.map(({ kind }) => kind).join(', ')}`)
+  return found
 }
 
 /** Helm reads and writes nothing of the user's: plugins, repositories and caches are those of an empty folder. */

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { runCli } from '../../cmd/meshscope/cli.ts'
 import { registry } from '../../cmd/meshscope/components.ts'
-import { CHART, configOf, documentsOf, exampleNames, type Manifest, renderedOf, valuesOf } from './chart.ts'
+import { CHART, configOf, documentsOf, exampleNames, firstOf, type Manifest, renderedOf, valuesOf } from './chart.ts'
 
 /** What the downward API and Secrets would put into the environment. */
 const ENV = { K8S_NODE_NAME: 'node-1', K8S_POD_NAME: 'meshscope-abcde', K8S_NAMESPACE: 'observability', OTLP_TOKEN: 'secret' }
@@ -21,8 +21,8 @@ function objectsOf(example: string): readonly Manifest[] {
 }
 
 function podOf(objects: readonly Manifest[]): { readonly serviceAccountName: string; readonly automountServiceAccountToken: boolean } {
-  const workload = objects.find(({ kind }) => kind === 'DaemonSet' || kind === 'Deployment')
-  return (workload as unknown as { spec: { template: { spec: { serviceAccountName: string; automountServiceAccountToken: boolean } } } }).spec.template.spec
+  const { template } = firstOf(objects, 'DaemonSet', 'Deployment')['spec'] as { readonly template: { readonly spec: ReturnType<typeof podOf> } }
+  return template.spec
 }
 
 /** Roles and bindings without labels, in an order of their own. */
