@@ -72,7 +72,7 @@ const schema = {
     fail_on_missing_metadata: {
       type: 'boolean',
       default: false,
-      description: 'Whether a detector that finds nothing keeps the daemon from starting. Without it that is a warning, and data flows without the attributes.',
+      description: 'Whether a detector that finds nothing keeps the daemon from starting. Without it data flows without the attributes.',
     },
     system: {
       type: 'object',

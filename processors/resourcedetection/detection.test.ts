@@ -80,6 +80,28 @@ test('a detector that says nothing of its own when the time is over is told all 
   detection.leave(follower)
 })
 
+test('detectors in places that they are not for are quiet, and are not asked again', async () => {
+  const { detection, follower, attributes, clock, count, log } = detectionOf(
+    { detectors: ['ecs', 'eks', 'ec2', 'env'] },
+    { OTEL_RESOURCE_ATTRIBUTES: 'a=1', AWS_EC2_METADATA_DISABLED: 'true' },
+  )
+  await detection.follow(follower)
+  expect(attributes()).toEqual({ a: '1' })
+  expect(detection.problems).toEqual([])
+  expect(detection.missing).toEqual([
+    'ecs: not in Amazon ECS: ECS_CONTAINER_METADATA_URI_V4 is not set',
+    'eks: not in Kubernetes: KUBERNETES_SERVICE_HOST is not set',
+    'ec2: switched off by AWS_EC2_METADATA_DISABLED',
+  ])
+  expect(['ecs', 'eks', 'ec2'].map((detector) => [count(detector, 'not_here'), count(detector, 'failed')])).toEqual([
+    [1, 0],
+    [1, 0],
+    [1, 0],
+  ])
+  expect(log.lines.map(({ level, fields }) => `${level} ${fields['detector'] as string | undefined}`)).toEqual(['info ecs', 'info eks', 'info ec2', 'info undefined'])
+  expect(clock.pendingTimers).toBe(0)
+})
+
 test('what failed is asked again, later each time, until it answers; the same failure is one warning', async () => {
   const env: Record<string, string> = {}
   const { detection, follower, round, attributes, clock, count, log } = detectionOf({ detectors: ['k8snode'] }, env)

@@ -4,7 +4,7 @@ import { durationMs } from '../../lib/duration.ts'
 import { AttributeSet, type AttributeValue, isSameValue } from '../../model/attributes.ts'
 import { type AttributeSwitches, type DetectorName, isEnabled } from './attributes.ts'
 import type { ResourceDetectionConfig } from './config.ts'
-import type { Attributes, Detect, DetectorContext, Found } from './detectors/detector.ts'
+import { type Attributes, type Detect, type DetectorContext, type Found, NotHereError } from './detectors/detector.ts'
 import { detectEc2, detectEks } from './detectors/ec2.ts'
 import { detectEcs } from './detectors/ecs.ts'
 import { detectEnvironment, detectKubernetesNode } from './detectors/environment.ts'
@@ -32,9 +32,11 @@ interface Asked {
   readonly name: DetectorName
   readonly detect: Detect
   readonly switches: AttributeSwitches
-  readonly counters: Readonly<Record<'ok' | 'partial' | 'failed', Counter>>
+  readonly counters: Readonly<Record<'ok' | 'partial' | 'failed' | 'not_here', Counter>>
   attributes: Attributes
   problem: string | undefined
+  /** Set when the problem is only that this is not its place. */
+  notHere: NotHereError | undefined
 }
 
 /**
@@ -65,9 +67,10 @@ export class Detection {
         name,
         detect: detectorOf(name, config),
         switches: name === 'env' ? {} : config[name].resource_attributes,
-        counters: { ok: counter('ok'), partial: counter('partial'), failed: counter('failed') },
+        counters: { ok: counter('ok'), partial: counter('partial'), failed: counter('failed'), not_here: counter('not_here') },
         attributes: {},
         problem: undefined,
+        notHere: undefined,
       }
     })
   }
@@ -77,9 +80,14 @@ export class Detection {
     return this.#attributes
   }
 
-  /** What could not be found, a sentence each that begins with the detector's name. */
+  /** What could not be found, a sentence each that begins with the detector's name; without detectors whose place this is not. */
   get problems(): readonly string[] {
-    return this.#asked.filter(({ problem }) => problem !== undefined).map(({ name, problem }) => `${name}: ${problem}`)
+    return problemsOf(this.#asked.filter(({ notHere }) => notHere === undefined))
+  }
+
+  /** The problems of all detectors. */
+  get missing(): readonly string[] {
+    return problemsOf(this.#asked)
   }
 
   /** Resolves when all detectors have been asked once, at the latest after the configured timeout; never rejects. */
@@ -141,11 +149,15 @@ export class Detection {
     const { name: detector, counters } = asked
     const hasFailed = result instanceof Error
     const problem = hasFailed ? result.message : result.problem
+    asked.notHere = result instanceof NotHereError ? result : undefined
     // What was known before is more likely right than nothing.
     if (!hasFailed) asked.attributes = problem === undefined ? result.attributes : { ...asked.attributes, ...result.attributes }
     if (problem === undefined) {
       counters.ok.add(1)
       if (asked.problem !== undefined) log.info({ detector }, 'resource detector finds everything again')
+    } else if (asked.notHere !== undefined) {
+      counters.not_here.add(1)
+      log[problem === asked.problem ? 'debug' : 'info']({ detector, reason: problem }, 'this is not the place of a resource detector')
     } else {
       counters[hasFailed ? 'failed' : 'partial'].add(1)
       const message = hasFailed ? 'resource detector failed' : 'resource detector found only a part'
@@ -170,7 +182,7 @@ export class Detection {
 
   #plan(life: AbortSignal): void {
     let delayMs = this.#refreshMs
-    if (this.problems.length === 0) {
+    if (this.#asked.every(({ problem, notHere }) => problem === undefined || notHere?.isFinal === true)) {
       this.#retryMs = RETRY_MS.first
     } else {
       delayMs = delayMs === 0 ? this.#retryMs : Math.min(this.#retryMs, delayMs)
@@ -179,6 +191,10 @@ export class Detection {
     if (delayMs === 0) return
     this.#cancelNext = this.#settings.clock.after(delayMs, () => void this.#round(life))
   }
+}
+
+function problemsOf(asked: readonly Asked[]): readonly string[] {
+  return asked.filter(({ problem }) => problem !== undefined).map(({ name, problem }) => `${name}: ${problem}`)
 }
 
 function detectorOf(name: DetectorName, config: ResourceDetectionConfig): Detect {

@@ -41,10 +41,10 @@ export class ResourceDetection<T extends Logs | Metrics | Traces> implements Con
   /** Rejects only with `fail_on_missing_metadata`. */
   async start(host: Host): Promise<void> {
     await this.#detection.follow(this)
-    const { problems } = this.#detection
-    if (this.#mustFindAll && problems.length > 0) {
+    const { missing } = this.#detection
+    if (this.#mustFindAll && missing.length > 0) {
       this.#detection.leave(this)
-      throw new Error(`cannot detect the resource: ${problems.join('; ')}; fail_on_missing_metadata: false would start without`)
+      throw new Error(`cannot detect the resource: ${missing.join('; ')}; fail_on_missing_metadata: false would start without`)
     }
     this.#host = host
     this.onDetected()

@@ -8,6 +8,7 @@ export const detections: InstrumentSpec = {
   labels: {
     processor: 'id of the processor',
     detector: 'name of the detector',
-    outcome: '`ok`; `partial`: something is missing; `failed`: nothing was found, what was found before still holds',
+    outcome:
+      '`ok`; `partial`: something is missing; `failed`: nothing was found, what was found before still holds; `not_here`: this is not the place that the detector is for',
   },
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { FakeClock } from '../../../test/fakes/clock.ts'
 import { detected, FakeMetadata, INSTANCE } from '../testing.ts'
 import { detectEc2, detectEks } from './ec2.ts'
 import { detectEcs } from './ecs.ts'
@@ -63,6 +64,26 @@ test('ec2 tells of a service that does not answer, and what may be the cause in 
   await asked
   abort.abort()
   await expect(found).rejects.toThrow(/api\/token: no answer in time; in a pod .*HttpPutResponseHopLimit/)
+})
+
+test('ec2 waits a second for a service that nobody has promised', async () => {
+  await using metadata = await FakeMetadata.listen({ [TOKEN]: null })
+  const clock = new FakeClock()
+  const asked = metadata.asked()
+  const found = detected('ec2', detectEc2({ usualEndpoint: metadata.endpoint, tags: [] }), { clock })
+  await asked
+  clock.advance(1000)
+  await expect(found).rejects.toMatchObject({ name: 'NotHereError', isFinal: false, message: expect.stringContaining('HttpPutResponseHopLimit') as string })
+  expect(clock.pendingTimers).toBe(0)
+})
+
+test.for([
+  { name: 'nothing', endpoint: 'http://127.0.0.1:1', isFinal: false },
+  { name: 'the service of another cloud', endpoint: undefined, isFinal: true },
+])('ec2 is not here where the usual address has $name', async ({ endpoint, isFinal }) => {
+  await using metadata = await FakeMetadata.listen({ [TOKEN]: 404 })
+  const found = detected('ec2', detectEc2({ usualEndpoint: endpoint ?? metadata.endpoint, tags: [] }))
+  await expect(found).rejects.toMatchObject({ name: 'NotHereError', isFinal })
 })
 
 test.for([

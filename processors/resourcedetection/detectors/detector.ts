@@ -24,7 +24,19 @@ export interface DetectorContext {
   readonly wants: (attribute: string) => boolean
 }
 
-/** Finds out where the process runs. Rejects with a sentence for the operator when it finds nothing. */
+/** The place is not one that the detector is for. That is no fault: a config may name detectors for all places that it is used at. */
+export class NotHereError extends Error {
+  override readonly name = 'NotHereError'
+  /** True when it cannot become otherwise while the process runs, so that nobody need ask again. */
+  readonly isFinal: boolean
+
+  constructor(message: string, options: ErrorOptions & { readonly isFinal: boolean }) {
+    super(message, options)
+    this.isFinal = options.isFinal
+  }
+}
+
+/** Finds out where the process runs. Rejects with a sentence for the operator when it finds nothing, by a `NotHereError` where it has no place. */
 export type Detect = (context: DetectorContext) => Found | Promise<Found>
 
 /** Text of an object that came as JSON; undefined when there is none or it is empty. */

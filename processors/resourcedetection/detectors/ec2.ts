@@ -1,12 +1,12 @@
 import { re2Pattern } from '../../../component/kit/ottl/patterns.ts'
-import type { Attributes, Detect, DetectorContext, Found } from './detector.ts'
-import { InstanceMetadata } from './imds.ts'
+import { type Attributes, type Detect, type DetectorContext, type Found, NotHereError } from './detector.ts'
+import { InstanceMetadata, type MetadataEndpoint } from './imds.ts'
 
 /** Detector `ec2`: the instance and, when asked for, its tags. */
-export function detectEc2(config: { readonly endpoint?: string | undefined; readonly tags: readonly string[] }): Detect {
+export function detectEc2(config: MetadataEndpoint & { readonly tags: readonly string[] }): Detect {
   const patterns = config.tags.map((pattern) => re2Pattern(pattern))
   return async (context) => {
-    const metadata = await InstanceMetadata.open(config.endpoint, context)
+    const metadata = await InstanceMetadata.open(config, context)
     const attributes = { 'cloud.provider': 'aws', 'cloud.platform': 'aws_ec2', ...(await instanceOf(metadata, context)) }
     if (patterns.length === 0) return { attributes }
     const tags = await tagsOf(metadata, patterns).catch((error: unknown): Found => ({ attributes: {}, problem: (error as Error).message }))
@@ -38,17 +38,17 @@ const CLUSTER_TAG_PREFIX = 'kubernetes.io/cluster/'
  * Detector `eks`. Whether a cluster is one of EKS can only be learnt from its API server, so who names this detector vouches
  * for it; what is checked is that the process runs in Kubernetes.
  */
-export function detectEks(config: { readonly endpoint?: string | undefined; readonly cluster_name_from_env_var: string }): Detect {
+export function detectEks(config: MetadataEndpoint & { readonly cluster_name_from_env_var: string }): Detect {
   return async (context) => {
     const { env, wants } = context
-    if ((env['KUBERNETES_SERVICE_HOST'] ?? '') === '') throw new Error('not in Kubernetes: KUBERNETES_SERVICE_HOST is not set')
+    if ((env['KUBERNETES_SERVICE_HOST'] ?? '') === '') throw new NotHereError('not in Kubernetes: KUBERNETES_SERVICE_HOST is not set', { isFinal: true })
     const name = env[config.cluster_name_from_env_var] || undefined
     const attributes: Attributes = { 'cloud.provider': 'aws', 'cloud.platform': 'aws_eks', 'k8s.cluster.name': name }
     const wantsTags = name === undefined && wants('k8s.cluster.name')
     const wantsInstance = INSTANCE_ATTRIBUTES.some(wants)
     if (!wantsTags && !wantsInstance) return { attributes }
     try {
-      const metadata = await InstanceMetadata.open(config.endpoint, context)
+      const metadata = await InstanceMetadata.open(config, context)
       const instance = wantsInstance ? await instanceOf(metadata, context) : {}
       const cluster = wantsTags ? await clusterName(metadata) : name
       const all = { ...attributes, ...instance, 'k8s.cluster.name': cluster }

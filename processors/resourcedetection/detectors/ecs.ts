@@ -1,5 +1,5 @@
 import type { Attributes, Detect, DetectorContext } from './detector.ts'
-import { textIn } from './detector.ts'
+import { NotHereError, textIn } from './detector.ts'
 import { askJson, urlBelow } from './metadata_http.ts'
 
 /**
@@ -24,7 +24,7 @@ export function detectEcs(config: { readonly endpoint?: string | undefined }): D
 
 function endpointOf(env: DetectorContext['env']): string {
   const endpoint = (env['ECS_CONTAINER_METADATA_URI_V4'] || env['ECS_CONTAINER_METADATA_URI'] || '').trim()
-  if (endpoint === '') throw new Error('not in Amazon ECS: ECS_CONTAINER_METADATA_URI_V4 is not set')
+  if (endpoint === '') throw new NotHereError('not in Amazon ECS: ECS_CONTAINER_METADATA_URI_V4 is not set', { isFinal: true })
   if (!URL.canParse(endpoint)) throw new Error(`ECS_CONTAINER_METADATA_URI_V4 is ${JSON.stringify(endpoint)}, which is no address`)
   return endpoint
 }
