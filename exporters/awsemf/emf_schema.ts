@@ -125,6 +125,49 @@ export const EMF_PROPERTIES = {
     default: false,
     description: 'Whether the first value of a cumulative series counts whole, also when it began before this process.',
   },
+  histogram_format: {
+    type: 'string',
+    enum: ['values', 'statistics'],
+    default: 'values',
+    description:
+      'How histograms and summaries are written: `values`, with how often each was seen, so that CloudWatch has percentiles; or `statistics`, only minimum, maximum, sum and count, as the Collector writes explicit histograms and summaries.',
+  },
+  non_monotonic_sums: {
+    type: 'string',
+    enum: ['value', 'delta'],
+    default: 'value',
+    description: 'What becomes of cumulative sums that may fall: their value, as of a gauge, or what it has changed by, as in the Collector.',
+  },
+  zero_deltas: {
+    type: 'string',
+    enum: ['send', 'omit'],
+    default: 'send',
+    description: 'Whether a cumulative sum that has not grown is sent as 0. Without zeros an alarm sees missing data, and the log is smaller.',
+  },
+  otel_lib_dimension: {
+    type: 'boolean',
+    default: true,
+    description: 'Whether the name of the instrumentation scope becomes the label `OTelLib`, as in the Collector.',
+  },
+  blank_label_values: {
+    type: 'string',
+    enum: ['dash', 'omit'],
+    default: 'dash',
+    description: 'What becomes of a label whose value is blank, which CloudWatch refuses as a dimension: its value is `-`, or it is left out.',
+  },
+  undeclared_metrics: {
+    type: 'string',
+    enum: ['log', 'drop'],
+    default: 'log',
+    description:
+      'What becomes of metrics that no declaration makes a metric of: they are log fields only, as in the Collector, or they are left out and counted.',
+  },
+  delta_series_max: {
+    type: 'integer',
+    minimum: 1,
+    default: 200_000,
+    description: 'Most series that are remembered, to make deltas of cumulative ones. Points of others are dropped and counted.',
+  },
   disable_metric_extraction: {
     type: 'boolean',
     default: false,

@@ -25,6 +25,7 @@ export class FirstSamples {
   readonly #startedMs: number
   /** Whatever was heard of after this is still remembered by the user of this object; on the monotonic clock. */
   #knownSince: number
+  #forgotAny = false
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -34,16 +35,21 @@ export class FirstSamples {
 
   /** Tells that a series is no longer remembered, which was last heard of at that time of the monotonic clock. */
   forgot(heardAt: number): void {
+    this.#forgotAny = true
     this.#knownSince = Math.max(this.#knownSince, heardAt)
   }
 
   countsWhole({ startMs, timeMs, isNewInList = false }: FirstSample): boolean {
     if (!(startMs > 0)) return false
-    return (isNewInList || startMs >= this.#startedMs) && this.isYoung({ startMs, timeMs })
+    return (isNewInList || startMs >= this.#startedMs) && this.#isYoung({ startMs, timeMs })
   }
 
-  /** True when a series is too young to be one that was forgotten. */
-  isYoung({ startMs, timeMs }: FirstSample): boolean {
+  /** True when the series may be one that was forgotten, so that a part of its value has been counted. */
+  mayHaveCounted(sample: FirstSample): boolean {
+    return this.#forgotAny && sample.startMs > 0 && !this.#isYoung(sample)
+  }
+
+  #isYoung({ startMs, timeMs }: FirstSample): boolean {
     return timeMs - startMs <= this.#clock.monotonic() - this.#knownSince + SLACK_MS
   }
 }

@@ -1,0 +1,78 @@
+import { type Distribution, DistributionSum } from './distribution.ts'
+import type { LabelSet } from './label_set.ts'
+import type { LogTarget } from './log_targets.ts'
+import type { MetricName } from './metric_name.ts'
+
+/** What one metric says at one time: a number, or what many observations have come to. */
+export type Reading = number | Distribution
+
+/** A metric with its reading, and the dimension sets that it is extracted with. */
+export interface Entry {
+  readonly metric: MetricName
+  /** The JSON of an array of sets; empty for a value that only is a field of the log. */
+  readonly dimensions: string
+  readonly reading: Reading
+  readonly points: number
+}
+
+/** Readings of several series that become one. */
+class Merged implements Entry {
+  readonly metric: MetricName
+  readonly dimensions: string
+  points = 0
+  /** The sum of what is counted; undefined when anything else came. */
+  #total: number | undefined = 0
+  readonly #all = new DistributionSum()
+
+  constructor(metric: MetricName, dimensions: string) {
+    this.metric = metric
+    this.dimensions = dimensions
+  }
+
+  get reading(): Reading {
+    return this.#total ?? this.#all.finish()
+  }
+
+  add(reading: Reading, points: number): void {
+    this.points += points
+    if (this.#total !== undefined && typeof reading === 'number' && this.metric.isAdditive) {
+      this.#total += reading
+      return
+    }
+    this.#total = undefined
+    this.#all.add(reading)
+  }
+}
+
+/** What goes into documents with the same labels, of the same time. */
+export class Group {
+  readonly labels: LabelSet
+  readonly timestampMs: number
+  readonly target: LogTarget
+  readonly entries: Entry[] = []
+  #merged: Map<string, Merged> | undefined
+
+  constructor(labels: LabelSet, timestampMs: number, target: LogTarget) {
+    this.labels = labels
+    this.timestampMs = timestampMs
+    this.target = target
+  }
+
+  /** Adds a reading for one point. */
+  add(metric: MetricName, dimensions: string, reading: Reading): void {
+    this.entries.push({ metric, dimensions, reading, points: 1 })
+  }
+
+  /** Adds a reading, here for `points` points, to what the metric has already: of what is counted the sum, else all observations. */
+  merge(metric: MetricName, dimensions: string, reading: Reading, points: number): void {
+    this.#merged ??= new Map()
+    const key = `${metric.isAdditive}|${typeof reading}|${metric.definition}|${dimensions}`
+    let merged = this.#merged.get(key)
+    if (merged === undefined) {
+      merged = new Merged(metric, dimensions)
+      this.#merged.set(key, merged)
+      this.entries.push(merged)
+    }
+    merged.add(reading, points)
+  }
+}

@@ -1,0 +1,148 @@
+import { AttributeSet, type Resource, type Scope } from '../../../model/attributes.ts'
+import { plainText } from '../../../model/plain_json.ts'
+import type { AwsEmfConfig } from '../config.ts'
+import { attributesText } from './attributes_text.ts'
+import type { ChangeReason } from './document.ts'
+import { LabelPlan, LabelSet } from './label_set.ts'
+import type { LogTargets, MissingPlaceholder } from './log_targets.ts'
+import { namespaceName } from './names.ts'
+
+/** Told of what was changed in names, and of a placeholder that cannot be filled. */
+export interface CatalogEvents {
+  onChanged(reason: ChangeReason): void
+  onMissing(missing: MissingPlaceholder): void
+}
+
+interface CatalogParts {
+  readonly config: AwsEmfConfig
+  readonly targets: LogTargets
+  readonly events: CatalogEvents
+}
+
+/** Lists of keys of one origin whose plans are kept. */
+const PLANS_MAX = 1000
+
+/** The labels of series with the same resource, and the same scope where that makes a label. */
+export class LabelOrigin {
+  readonly namespace: string
+  readonly #namespaceJson: string
+  readonly #resource: AttributeSet
+  readonly #scopeName: string
+  readonly #parts: CatalogParts
+  /** By their JSON. */
+  readonly #sets = new Map<string, LabelSet>()
+  /** By the list of keys, which producers share among their series, and by its text. */
+  #plansOf = new WeakMap<readonly string[], LabelPlan>()
+  readonly #plans = new Map<string, LabelPlan>()
+
+  constructor(
+    parts: CatalogParts,
+    { namespace, resource, scopeName }: { readonly namespace: string; readonly resource: AttributeSet; readonly scopeName: string },
+  ) {
+    this.#parts = parts
+    this.namespace = namespace
+    this.#namespaceJson = JSON.stringify(namespace)
+    this.#resource = resource
+    this.#scopeName = scopeName
+  }
+
+  get isEmpty(): boolean {
+    return this.#sets.size === 0
+  }
+
+  /** The labels of a series, none of which is called as its metric is; equal labels are the same object, as long as they are remembered. */
+  labels(attributes: AttributeSet, metricName: string): LabelSet {
+    const plain = this.#set(attributes, this.#plan(attributes.keys, ''))
+    return plain.has(metricName) ? this.#set(attributes, this.#plan(attributes.keys, metricName)) : plain
+  }
+
+  /** Labels that are nothing but dimensions, each with the value `other`. */
+  overflow(keys: readonly string[]): LabelSet {
+    const { config, events } = this.#parts
+    const plan = new LabelPlan(keys, { resource: AttributeSet.empty, scopeName: '', taken: [] }, { config, onChanged: (reason) => events.onChanged(reason) })
+    const others = keys.map(() => 'other')
+    return this.#set(new AttributeSet(keys, others), plan)
+  }
+
+  /** Forgets labels that no batch had since `cutoff` on the monotonic clock. */
+  expire(cutoff: number): void {
+    for (const [text, labels] of this.#sets) if (labels.heardAt < cutoff) this.#sets.delete(text)
+  }
+
+  #set(attributes: AttributeSet, plan: LabelPlan): LabelSet {
+    const made = plan.labels(attributes.values)
+    const known = this.#sets.get(made.json)
+    if (known !== undefined) return known
+    const { targets, events } = this.#parts
+    const lookup = (key: string): string | undefined => nonEmptyText(this.#resource, key) ?? nonEmptyText(attributes, key)
+    const { pair, missing } = targets.find(this.namespace, lookup)
+    for (const one of missing) events.onMissing(one)
+    const labels = new LabelSet(made, { namespaceJson: this.#namespaceJson, logs: pair })
+    this.#sets.set(labels.json, labels)
+    return labels
+  }
+
+  /** `taken` is a name that labels must not have; empty for none. */
+  #plan(keys: readonly string[], taken: string): LabelPlan {
+    const known = taken === '' ? this.#plansOf.get(keys) : undefined
+    if (known !== undefined) return known
+    const text = JSON.stringify([taken, keys])
+    const plan = this.#plans.get(text) ?? this.#newPlan(keys, taken)
+    if (this.#plans.size >= PLANS_MAX) this.#plans.clear()
+    this.#plans.set(text, plan)
+    if (taken === '') this.#plansOf.set(keys, plan)
+    return plan
+  }
+
+  #newPlan(keys: readonly string[], taken: string): LabelPlan {
+    const { config, events } = this.#parts
+    const resource = config.resource_to_telemetry_conversion.enabled ? this.#resource : AttributeSet.empty
+    const sources = { resource, scopeName: this.#scopeName, taken: taken === '' ? [] : [taken] }
+    return new LabelPlan(keys, sources, { config, onChanged: (reason) => events.onChanged(reason) })
+  }
+}
+
+/** Finds the labels, namespace, log group and stream of series. */
+export class LabelCatalog {
+  readonly #parts: CatalogParts
+  readonly #origins = new Map<string, LabelOrigin>()
+
+  constructor(config: AwsEmfConfig, targets: LogTargets, events: CatalogEvents) {
+    this.#parts = { config, targets, events }
+  }
+
+  /** The origin of series with that resource and scope. */
+  origin({ attributes }: Resource, scope: Scope): LabelOrigin {
+    const scopeName = this.#parts.config.otel_lib_dimension ? scope.name : ''
+    const text = `${attributesText(attributes)}|${scopeName}`
+    const known = this.#origins.get(text)
+    if (known !== undefined) return known
+    const origin = new LabelOrigin(this.#parts, { namespace: this.#namespace(attributes), resource: attributes.detached(), scopeName })
+    this.#origins.set(text, origin)
+    return origin
+  }
+
+  /** Forgets what no batch had since `cutoff` on the monotonic clock. */
+  expire(cutoff: number): void {
+    for (const [text, origin] of this.#origins) {
+      origin.expire(cutoff)
+      if (origin.isEmpty) this.#origins.delete(text)
+    }
+  }
+
+  #namespace(resource: AttributeSet): string {
+    const { config, events } = this.#parts
+    const parts = [nonEmptyText(resource, 'service.namespace'), nonEmptyText(resource, 'service.name')].filter((part) => part !== undefined)
+    const wanted = config.namespace ?? (parts.length === 0 ? 'default' : parts.join('/'))
+    const name = namespaceName(wanted)
+    if (name !== wanted) events.onChanged('namespace')
+    return name
+  }
+}
+
+function nonEmptyText(attributes: AttributeSet, key: string): string | undefined {
+  const value = attributes.get(key)
+  if (value === undefined) return undefined
+  const text = plainText(value)
+  return text === '' ? undefined : text
+}

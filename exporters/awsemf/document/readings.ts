@@ -1,0 +1,104 @@
+import type { FirstSamples } from '../../../component/kit/deltas/first_samples.ts'
+import { AttributeSet } from '../../../model/attributes.ts'
+import type { AwsEmfConfig } from '../config.ts'
+import { type Distribution, type Quantile, summaryDistribution } from './distribution.ts'
+import type { DropReason } from './document.ts'
+import type { Reading } from './groups.ts'
+import type { MetricNamer } from './metric_name.ts'
+import type { Router } from './routes.ts'
+import type { Series, SeriesCatalog, StreamHeader } from './series_catalog.ts'
+
+/** What readers of points share. */
+export interface ReaderParts {
+  readonly catalog: SeriesCatalog
+  readonly router: Router
+  readonly namer: MetricNamer
+  readonly firstSamples: FirstSamples
+  onDropped(reason: DropReason, points: number): void
+}
+
+/** A summary's values of one interval. */
+export interface SummaryReading {
+  readonly count: number
+  readonly sum: number
+  readonly quantiles: readonly Quantile[]
+}
+
+/** What the settings say of how points become readings. */
+export class ReadingRules {
+  readonly #parts: ReaderParts
+  readonly #isStatistics: boolean
+  readonly #isDetailed: boolean
+  readonly #retains: boolean
+  readonly #sendsZero: boolean
+  readonly #deltasOfAll: boolean
+
+  constructor(config: AwsEmfConfig, parts: ReaderParts) {
+    this.#parts = parts
+    this.#isStatistics = config.histogram_format === 'statistics'
+    this.#isDetailed = config.detailed_metrics
+    this.#retains = config.retain_initial_value_of_delta_metric
+    this.#sendsZero = config.zero_deltas === 'send'
+    this.#deltasOfAll = config.non_monotonic_sums === 'delta'
+  }
+
+  /** Whether a summary is several metrics. */
+  get isDetailed(): boolean {
+    return this.#isDetailed
+  }
+
+  /** True when what was counted since the sample before is sent, and not the value as it is. */
+  isDifference({ type, temporality, isMonotonic }: StreamHeader): boolean {
+    if (type === 'summary') return true
+    if (type === 'gauge' || temporality !== 'cumulative') return false
+    return type !== 'sum' || isMonotonic || this.#deltasOfAll
+  }
+
+  /** Whether the first sample of a series counts whole; see `FirstSamples`. */
+  firstCounts(series: Series, startMs: number, timeMs: number): boolean {
+    const { firstSamples } = this.#parts
+    const sample = { startMs, timeMs, isNewInList: series.stream.wasListed }
+    return firstSamples.countsWhole(sample) || (this.#retains && !firstSamples.mayHaveCounted(sample))
+  }
+
+  /** Sends what a sum has grown by. */
+  putGrowth(series: Series, timeMs: number, value: number): void {
+    if (value !== 0 || this.#sendsZero) this.#parts.router.put(series.route, timeMs, value)
+  }
+
+  /** Sends a histogram; undefined is one that has seen nothing, of which there is nothing to say. */
+  putDistribution(series: Series, timeMs: number, distribution: Distribution | undefined): void {
+    if (distribution !== undefined) this.#parts.router.put(series.route, timeMs, this.#shaped(distribution))
+  }
+
+  /** Sends a summary: as one metric, or as the Collector does in detail, as its sum, its count, and each quantile. */
+  putSummary(series: Series, timeMs: number, { count, sum, quantiles }: SummaryReading, attributes: AttributeSet): void {
+    if (!this.#isDetailed) {
+      this.putDistribution(series, timeMs, summaryDistribution(count, sum, quantiles))
+      return
+    }
+    const { router } = this.#parts
+    series.details ??= this.#details(series, quantiles, attributes)
+    const [sumRoute, countRoute, ...each] = series.details
+    if (sumRoute !== undefined) router.put(sumRoute, timeMs, sum)
+    if (countRoute !== undefined) router.put(countRoute, timeMs, count)
+    for (const [i, { value }] of quantiles.entries()) {
+      const route = each[i]
+      if (route !== undefined && !Number.isNaN(value)) router.put(route, timeMs, value)
+    }
+  }
+
+  #shaped(distribution: Distribution): Reading {
+    return this.#isStatistics ? { ...distribution, values: [], counts: [] } : distribution
+  }
+
+  #details({ stream }: Series, quantiles: readonly Quantile[], attributes: AttributeSet) {
+    const { router, namer } = this.#parts
+    const { origin, header } = stream
+    const { name, unit } = header
+    const [sum, count, value] = [namer.name(`${name}_sum`, unit, true), namer.name(`${name}_count`, '', true), namer.name(name, unit, false)]
+    const own = (metric: typeof sum, labels: AttributeSet) => router.route(metric, origin.labels(labels, metric.name), origin)
+    const kept = new AttributeSet(attributes.keys, attributes.values)
+    return [own(sum, kept), own(count, kept), ...quantiles.map(({ quantile }) => own(value, kept.with('quantile', String(quantile))))]
+  }
+}

@@ -1,0 +1,248 @@
+import type { Clock } from '../../../component/component.ts'
+import type { FirstSamples } from '../../../component/kit/deltas/first_samples.ts'
+import { TimeSlices } from '../../../lib/time_slices.ts'
+import type { AttributeSet, Resource, Scope } from '../../../model/attributes.ts'
+import type { DataPoint } from '../../../model/data_points.ts'
+import { attributesText } from './attributes_text.ts'
+import type { LabelCatalog, LabelOrigin } from './label_catalog.ts'
+import type { MetricName, MetricNamer } from './metric_name.ts'
+import type { Route, Router } from './routes.ts'
+
+/** A series, with what the next sample of it is compared with. */
+export class Series {
+  readonly stream: Stream
+  readonly route: Route
+  /** Of summaries in detail: their count, and each quantile. */
+  details: readonly Route[] | undefined
+  /** The next one with the same object as its attributes, which the batch has, too. */
+  again: Series | undefined
+  startMs = 0
+  /** The last sample, of a cumulative series: a value, the values of a point in columns, or a point. */
+  before: number | Float64Array | DataPoint | undefined
+  /** The last batch that had it. */
+  batch = -1
+  /** When that was, on the monotonic clock. */
+  heardAt = 0
+
+  constructor(stream: Stream, route: Route) {
+    this.stream = stream
+    this.route = route
+  }
+}
+
+/** What a metric is, beside its points. */
+export interface StreamHeader {
+  readonly name: string
+  readonly unit: string
+  readonly type: 'sum' | 'gauge' | 'histogram' | 'exponential_histogram' | 'summary'
+  /** `delta` for what is sent as it comes. */
+  readonly temporality: 'cumulative' | 'delta'
+  readonly isMonotonic: boolean
+}
+
+/** Where the points of a stream come from. */
+export interface StreamSource {
+  readonly resource: Resource
+  readonly scope: Scope
+  readonly inColumns: boolean
+  /** Producers of columns may have series of the same name and attributes. */
+  readonly producer?: object | undefined
+}
+
+/** All series of one metric with the same resource and scope. */
+export class Stream {
+  readonly header: StreamHeader
+  readonly origin: LabelOrigin
+  readonly metric: MetricName
+  /** By the attributes: of series in columns by the object that their producer keeps, of points by their text. */
+  readonly series = new Map<AttributeSet | string, Series>()
+  /** True when an earlier batch had all series of the stream's producer. */
+  wasListed = false
+  heardAt: number
+  /** From one batch to the next, lately. */
+  intervalMs = 0
+
+  constructor(header: StreamHeader, origin: LabelOrigin, parts: { readonly metric: MetricName; readonly heardAt: number }) {
+    this.header = header
+    this.origin = origin
+    this.metric = parts.metric
+    this.heardAt = parts.heardAt
+  }
+}
+
+export interface SeriesCatalogParts {
+  readonly labels: LabelCatalog
+  readonly namer: MetricNamer
+  readonly router: Router
+  readonly firstSamples: FirstSamples
+  readonly clock: Clock
+}
+
+const MINUTE = 60_000
+/** A series that its stream no longer has is forgotten after this, or three intervals of the stream. */
+const IDLE_MS = 5 * MINUTE
+/** Series of a stream that is not heard of at all are forgotten later: a sender that paused goes on where it was. */
+const SILENT_MS = 60 * MINUTE
+const SWEEP_MS = MINUTE
+const STREAMS_PER_LOOK = 16
+const SERIES_PER_LOOK = 64
+
+/** Remembers series from batch to batch: a bounded number, and none much longer than it is heard of. */
+export class SeriesCatalog {
+  readonly #parts: SeriesCatalogParts
+  readonly #seriesMax: number
+  readonly #streams = new Map<string, Stream>()
+  readonly #producers = new WeakMap<object, number>()
+  #nextProducer = 0
+  #size = 0
+  #batch = 0
+  #sweptAt: number
+  #isFull = false
+
+  constructor(seriesMax: number, parts: SeriesCatalogParts) {
+    this.#seriesMax = seriesMax
+    this.#parts = parts
+    this.#sweptAt = parts.clock.monotonic()
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** The number of the batch that is being encoded. */
+  get batch(): number {
+    return this.#batch
+  }
+
+  begin(): void {
+    this.#batch++
+  }
+
+  /** The stream of a metric whose series come in columns, or as points. */
+  stream(header: StreamHeader, from: StreamSource): Stream {
+    const { labels, namer, clock } = this.#parts
+    const now = clock.monotonic()
+    const key = `${this.#sourceText(from)}|${streamText(header, from.resource, from.scope)}`
+    let stream = this.#streams.get(key)
+    if (stream === undefined) {
+      const metric = namer.name(header.name, header.unit, header.type !== 'gauge')
+      stream = new Stream(header, labels.origin(from.resource, from.scope), { metric, heardAt: now })
+      this.#streams.set(key, stream)
+    }
+    if (now > stream.heardAt) stream.intervalMs = Math.min(SILENT_MS, now - stream.heardAt)
+    stream.heardAt = now
+    return stream
+  }
+
+  /** The series with these attributes, new if need be; undefined when there is no room. The batch has it. */
+  ofPoint(stream: Stream, attributes: AttributeSet): Series | undefined {
+    const text = attributesText(attributes)
+    const known = stream.series.get(text)
+    return known === undefined ? this.#add(stream, text, attributes) : this.#heard(known)
+  }
+
+  /**
+   * The series that is known by exactly this object; undefined when there is none. The batch has it. An object that comes again in
+   * the same batch is another series each time: the component before this one has made their attributes the same.
+   */
+  ofColumn(stream: Stream, attributes: AttributeSet): Series | undefined {
+    let known = stream.series.get(attributes)
+    while (known !== undefined && known.batch === this.#batch) {
+      if (known.again === undefined && this.#hasRoom()) {
+        known.again = new Series(stream, known.route)
+        this.#size++
+      }
+      known = known.again
+    }
+    return known === undefined ? undefined : this.#heard(known)
+  }
+
+  /**
+   * The series of columns whose attributes no series is known by. Each is one that the batch does not have and that has the same
+   * attributes in another object, as a component before this one may have made it, or a new one; undefined when there is no room.
+   * To be asked after `ofColumn` was for all series of the batch.
+   */
+  async ofNewColumns(stream: Stream, news: readonly AttributeSet[], slices: TimeSlices): Promise<(Series | undefined)[]> {
+    const left = new Map<string, [AttributeSet, Series][]>()
+    let seen = 0
+    for (const [attributes, series] of stream.series) {
+      if (series.batch !== this.#batch && typeof attributes !== 'string') pushTo(left, attributesText(attributes), [attributes, series])
+      if (++seen % SERIES_PER_LOOK === 0 && slices.isOver) await slices.next()
+    }
+    const found: (Series | undefined)[] = []
+    for (const attributes of news) {
+      const [before, series] = (left.size === 0 ? undefined : left.get(attributesText(attributes))?.shift()) ?? []
+      if (before !== undefined && series !== undefined) {
+        stream.series.delete(before)
+        stream.series.set(attributes, series)
+        found.push(this.#heard(series))
+      } else found.push(this.ofColumn(stream, attributes) ?? this.#add(stream, attributes, attributes))
+      if (++seen % SERIES_PER_LOOK === 0 && slices.isOver) await slices.next()
+    }
+    return found
+  }
+
+  /** Forgets what was not heard of for long, if it is time to look; lets the event loop run in between. */
+  async sweep(): Promise<void> {
+    const { clock, firstSamples, labels } = this.#parts
+    const now = clock.monotonic()
+    if (now - this.#sweptAt < SWEEP_MS) return
+    this.#sweptAt = now
+    const slices = new TimeSlices()
+    let seen = 0
+    for (const [key, stream] of this.#streams) {
+      const idleMs = Math.max(IDLE_MS, 3 * stream.intervalMs)
+      // Without room for new series, those of silent streams have to go earlier.
+      const silentMs = this.#isFull ? idleMs : Math.max(SILENT_MS, idleMs)
+      for (const [attributes, series] of stream.series) {
+        if (stream.heardAt - series.heardAt <= idleMs && now - series.heardAt <= silentMs) continue
+        stream.series.delete(attributes)
+        for (let one: Series | undefined = series; one !== undefined; one = one.again) this.#size--
+        firstSamples.forgot(series.heardAt)
+      }
+      if (stream.series.size === 0 && now - stream.heardAt > idleMs) this.#streams.delete(key)
+      if (++seen % STREAMS_PER_LOOK === 0 && slices.isOver) await slices.next()
+    }
+    this.#isFull = this.#size >= this.#seriesMax
+    labels.expire(now - SILENT_MS)
+  }
+
+  #heard(series: Series): Series {
+    series.batch = this.#batch
+    series.heardAt = series.stream.heardAt
+    return series
+  }
+
+  #sourceText({ inColumns, producer }: StreamSource): string {
+    if (!inColumns || producer === undefined) return inColumns ? 'columns' : 'points'
+    const number = this.#producers.get(producer) ?? this.#nextProducer++
+    this.#producers.set(producer, number)
+    return String(number)
+  }
+
+  #hasRoom(): boolean {
+    this.#isFull ||= this.#size >= this.#seriesMax
+    return this.#size < this.#seriesMax
+  }
+
+  #add(stream: Stream, key: AttributeSet | string, attributes: AttributeSet): Series | undefined {
+    if (!this.#hasRoom()) return undefined
+    const { router } = this.#parts
+    const { origin, metric } = stream
+    const series = new Series(stream, router.route(metric, origin.labels(attributes, metric.name), origin))
+    stream.series.set(key, series)
+    this.#size++
+    return this.#heard(series)
+  }
+}
+
+function pushTo<Value>(lists: Map<string, Value[]>, key: string, value: Value): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [value])
+  else list.push(value)
+}
+
+function streamText({ name, unit, type, temporality, isMonotonic }: StreamHeader, { attributes }: Resource, scope: Scope): string {
+  const inScope = scope.attributes === undefined ? '' : attributesText(scope.attributes)
+  return `${name.length}:${name}|${unit}|${type}|${temporality}|${isMonotonic}|${scope.name.length}:${scope.name}|${scope.version}|${inScope}|${attributesText(attributes)}`
+}
