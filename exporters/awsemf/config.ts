@@ -40,8 +40,16 @@ const schema = {
           minLength: 1,
           description: 'The file that lines are appended to. It is opened again when something else moves it away.',
         },
-        max_megabytes: { type: 'integer', minimum: 1, default: 100, description: 'Size in MiB at which a new file is begun.' },
-        max_backups: { type: 'integer', minimum: 0, default: 5, description: 'How many old files are kept; 0 = all.' },
+        rotation: {
+          type: 'object',
+          additionalProperties: false,
+          default: {},
+          description: 'When a new file is begun.',
+          properties: {
+            max_megabytes: { type: 'integer', minimum: 1, default: 100, description: 'Size in MiB that a file does not exceed.' },
+            max_backups: { type: 'integer', minimum: 0, default: 5, description: 'How many old files are kept; 0 = all.' },
+          },
+        },
       },
     },
     create_log_group: {

@@ -85,8 +85,8 @@ export function awsErrorOf(operation: string, { code, headers, body }: HttpAnswe
 
 /** The error's name without namespace and address: `com.amazon.coral.service#ExpiredTokenException:http://…` → `ExpiredTokenException`. */
 export function errorTypeOf(headers: IncomingHttpHeaders, body: Uint8Array): string {
-  const header = headers['x-amzn-errortype']
-  const text = typeof header === 'string' ? header : String(membersOf(body)['__type'] ?? membersOf(body)['code'] ?? xmlElement(body, 'Code') ?? '')
+  const { __type: type, code } = membersOf(body)
+  const text = [headers['x-amzn-errortype'], type, code, xmlElement(body, 'Code')].find((one) => typeof one === 'string') ?? ''
   return /^(?:[^#:]*#)?([A-Za-z0-9_.]+)/.exec(text)?.[1] ?? ''
 }
 

@@ -17,17 +17,29 @@ export interface SendResult {
   readonly rejected?: number
 }
 
+/** Items of a request that are done with for good although the request is not: of a further attempt they are no part. */
+export interface SettledPart {
+  readonly sent: number
+  readonly rejected: number
+}
+
+export interface SendOptions {
+  readonly signal: AbortSignal
+  /** For requests of which parts succeed by themselves: tells that one is done with. What `SendResult` says is beside that. */
+  readonly settled: (part: SettledPart) => void
+}
+
 /**
  * Sends one request once. Rejects with a `RefusedError` when the same request may succeed later (perhaps after
  * `retryAfterMs`) and with a `PermanentError` when it never will; any other error counts as the former. `signal` aborts when
  * the attempt takes too long or the process cannot wait any more; what comes back after that is ignored.
  */
-export type Send = (request: SendRequest, options: { readonly signal: AbortSignal }) => Promise<SendResult | void>
+export type Send = (request: SendRequest, options: SendOptions) => Promise<SendResult | void>
 
 /** How the sending of a request ended. */
 export type Outcome =
   | { readonly kind: 'sent'; readonly rejected: number }
-  | { readonly kind: 'permanent' | 'retries_exhausted' | 'shutdown'; readonly error: Error }
+  | { readonly kind: 'permanent' | 'retries_exhausted' | 'shutdown'; readonly error: Error; readonly settled: SettledPart }
 
 /** What a producer that waits for the outcome is told: that the same data may be taken later, or never. */
 export function producerError({ kind, error }: Exclude<Outcome, { readonly kind: 'sent' }>): RefusedError | PermanentError {
@@ -79,20 +91,25 @@ export class Delivery {
     const { clock, options, random } = this.#options
     const startedMs = clock.monotonic()
     const backoff = options.retry === undefined ? undefined : new Backoff(options.retry, random)
+    const settled = { sent: 0, rejected: 0 }
+    const settle = (part: SettledPart): void => {
+      settled.sent += part.sent
+      settled.rejected += part.rejected
+    }
     for (;;) {
-      if (this.#giveUp.signal.aborted) return { kind: 'shutdown', error: this.#giveUp.signal.reason as Error }
-      const result = await this.#attempt(request)
-      if (!(result instanceof Error)) return { kind: 'sent', rejected: result.rejected ?? 0 }
-      if (result instanceof PermanentError) return { kind: 'permanent', error: result }
-      if (this.#hurry.signal.aborted) return { kind: 'shutdown', error: result }
+      if (this.#giveUp.signal.aborted) return { kind: 'shutdown', error: this.#giveUp.signal.reason as Error, settled }
+      const result = await this.#attempt(request, settle)
+      if (!(result instanceof Error)) return { kind: 'sent', rejected: settled.rejected + (result.rejected ?? 0) }
+      if (result instanceof PermanentError) return { kind: 'permanent', error: result, settled }
+      if (this.#hurry.signal.aborted) return { kind: 'shutdown', error: result, settled }
       const retryAfterMs = result instanceof RefusedError ? result.retryAfterMs : undefined
       const waitMs = backoff?.next({ elapsedMs: clock.monotonic() - startedMs, retryAfterMs })
-      if (waitMs === undefined) return { kind: 'retries_exhausted', error: result }
+      if (waitMs === undefined) return { kind: 'retries_exhausted', error: result, settled }
       await this.#wait(waitMs)
     }
   }
 
-  async #attempt(request: SendRequest): Promise<SendResult | Error> {
+  async #attempt(request: SendRequest, settled: SendOptions['settled']): Promise<SendResult | Error> {
     const { clock, options, send, observer } = this.#options
     const attempt = new AbortController()
     const abort = (): void => attempt.abort(this.#giveUp.signal.reason)
@@ -105,7 +122,7 @@ export class Delivery {
         : undefined
     try {
       // The race makes sure that an exporter that overlooks the signal does not hold up the queue.
-      const result = (await Promise.race([send(request, { signal: attempt.signal }), rejectedBy(attempt.signal)])) ?? {}
+      const result = (await Promise.race([send(request, { signal: attempt.signal, settled }), rejectedBy(attempt.signal)])) ?? {}
       observer.succeeded(request.signal)
       return result
     } catch (thrown) {

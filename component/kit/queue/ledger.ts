@@ -96,9 +96,15 @@ export class QueueLedger {
       if (rejected > 0) this.dropped(rejected, 'rejected', undefined)
       return
     }
+    // All of it will be sent again, and counted then.
     if (isKept) return
-    if (outcome.kind !== 'shutdown') this.#failed.add(items)
-    this.dropped(items, outcome.kind, outcome.error)
+    const { sent, rejected } = outcome.settled
+    const left = Math.max(0, items - sent - rejected)
+    if (sent > 0) this.#sent.add(sent)
+    if (rejected > 0) this.dropped(rejected, 'rejected', undefined)
+    if (left === 0) return
+    if (outcome.kind !== 'shutdown') this.#failed.add(left)
+    this.dropped(left, outcome.kind, outcome.error)
   }
 
   dropped(items: number, reason: DropReason, error: Error | undefined): void {
