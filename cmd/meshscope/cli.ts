@@ -20,8 +20,7 @@ export interface CliContext {
 }
 
 /** What a command that is loaded late gets: where to write, and where to leave its exit code. */
-interface LazyContext {
-  readonly io: CliIo
+interface LazyContext extends CliContext {
   readonly exit: (code: number) => void
 }
 
@@ -39,6 +38,10 @@ const LAZY: Readonly<Record<string, { readonly summary: string; readonly load: (
     summary: 'check a statsD mapping file, or see what becomes of a line',
     load: async (context) => (await import('./statsd/command.ts')).statsdCommand(context),
   },
+  emf: {
+    summary: 'see what is sent to CloudWatch, and what it costs',
+    load: async (context) => (await import('./emf/command.ts')).emfCommand(context),
+  },
 }
 
 /**
@@ -48,7 +51,7 @@ const LAZY: Readonly<Record<string, { readonly summary: string; readonly load: (
  */
 export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
   const { program, outcome } = buildProgram(context)
-  const lazy = await loadLazy(args, { io: context.io, exit: (code) => void (outcome.code = code) })
+  const lazy = await loadLazy(args, { ...context, exit: (code) => void (outcome.code = code) })
   for (const [name, { summary }] of Object.entries(LAZY)) {
     if (lazy?.name === name) program.addCommand(lazy.command.copyInheritedSettings(program))
     else program.command(name).summary(summary)

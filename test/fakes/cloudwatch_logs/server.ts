@@ -66,6 +66,8 @@ export class FakeCloudWatchLogs {
   readonly #server: Server
   /** Milliseconds that the service's clock is ahead of `now`. */
   skewMs = 0
+  /** Calls whose answer is being kept back. */
+  held = 0
 
   private constructor(options: FakeCloudWatchLogsOptions) {
     this.#now = options.now ?? Date.now
@@ -129,7 +131,11 @@ export class FakeCloudWatchLogs {
     const operation = String(request.headers['x-amz-target'] ?? '').replace(TARGET_PREFIX, '')
     const read = readBody(request, wire)
     const fault = this.faults.take(operation, messagesOf(read.value))
-    if (fault?.kind === 'slow') await fault.until
+    if (fault?.kind === 'slow') {
+      this.held++
+      await fault.until
+      this.held--
+    }
     const answer =
       fault === undefined || fault.kind === 'slow' || (fault.kind === 'reset' && fault.isDone === true) ? this.#answer(request, wire, read) : failure(fault)
     const isCut = fault?.kind === 'reset'
