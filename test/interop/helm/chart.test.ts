@@ -63,6 +63,21 @@ const REFUSED = [
   },
   { name: 'nowhere to export to', values: { presets: { otlpExport: { enabled: true } } }, says: 'presets.otlpExport.endpoint: missing' },
   { name: 'nothing that flows', values: { presets: { prometheus: { enabled: false } } }, says: 'presets: nothing flows' },
+  { name: 'a config of one’s own without what the probes ask', values: { alternateConfig: { receivers: {} } }, says: 'no health_check, which the probes ask' },
+  { name: 'a preset without its port', values: { ports: { als: null } }, says: 'ports.als: missing' },
+  {
+    name: 'an address-less Service of another type',
+    values: { service: { headless: true, type: 'NodePort' } },
+    says: 'service.headless: not with type NodePort',
+  },
+  {
+    name: 'a monitor of nothing',
+    values: {
+      podMonitor: { enabled: true },
+      presets: { prometheus: { enabled: false }, selfMonitoring: { enabled: false }, otlpExport: { enabled: true, endpoint: 'x:1' } },
+    },
+    says: 'nothing to scrape',
+  },
   { name: 'no time to drain', values: { terminationGracePeriodSeconds: 5 }, says: 'terminationGracePeriodSeconds: 5 is not more than preStopSleepSeconds' },
 ]
 
@@ -127,7 +142,7 @@ suite('the chart', ['helm'], ({ helm }) => {
       exporters: { prometheus: {}, debug: {} },
       service: { pipelines: { metrics: { receivers: ['mesh_metrics'], exporters: ['prometheus', 'debug'] } } },
     })
-    const whole = { receivers: { otlp: { protocols: { grpc: {} } } }, service: { pipelines: {} } }
+    const whole = { extensions: { health_check: { endpoint: '0.0.0.0:13133' } }, service: { extensions: ['health_check'], pipelines: {} } }
     expect(configFor({ alternateConfig: whole, config: { exporters: { debug: {} } } })).toEqual(whole)
   })
 

@@ -8,6 +8,15 @@
 {{- if and .Values.podMonitor.enabled .Values.serviceMonitor.enabled -}}
 {{- fail "serviceMonitor.enabled: not together with podMonitor.enabled, or everything is scraped twice; choose one" -}}
 {{- end -}}
+{{- if and (or .Values.podMonitor.enabled .Values.serviceMonitor.enabled) (not $presets.prometheus.enabled) (not $presets.selfMonitoring.enabled) -}}
+{{- fail "podMonitor, serviceMonitor: nothing to scrape; enable presets.prometheus or presets.selfMonitoring" -}}
+{{- end -}}
+{{- if and .Values.service.headless (ne .Values.service.type "ClusterIP") -}}
+{{- fail (printf "service.headless: not with type %s, which needs an address; set type: ClusterIP" .Values.service.type) -}}
+{{- end -}}
+{{- if and .Values.alternateConfig (not (include "meshscope.hasHealthCheck" .)) -}}
+{{- fail (printf "alternateConfig.service.extensions: no health_check, which the probes ask; add it, with an endpoint at port %s" (include "meshscope.port" (dict "root" . "name" "health"))) -}}
+{{- end -}}
 {{- with $presets.kubernetesAttributes -}}
 {{- if and .enabled (eq .scope "namespaces") (not .namespaces) -}}
 {{- fail "presets.kubernetesAttributes.namespaces: empty; expected at least one with scope namespaces" -}}
@@ -34,5 +43,11 @@
 {{- fail (printf "ports.%s.containerPort: %s is that of ports.%s, too" .name $number (get $isOpen $number)) -}}
 {{- end -}}
 {{- $_ := set $isOpen $number .name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "meshscope.hasHealthCheck" -}}
+{{- range (dig "service" "extensions" list .Values.alternateConfig) -}}
+{{- if eq (first (splitList "/" .)) "health_check" -}}true{{- end -}}
 {{- end -}}
 {{- end -}}

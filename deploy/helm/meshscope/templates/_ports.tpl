@@ -33,7 +33,9 @@ true
 
 {{/* Number of the port of that name. */}}
 {{- define "meshscope.port" -}}
-{{- (get .root.Values.ports .name).containerPort | int -}}
+{{- $port := get .root.Values.ports .name -}}
+{{- if not $port }}{{ fail (printf "ports.%s: missing, and a preset that is on needs it" .name) }}{{ end -}}
+{{- $port.containerPort | int -}}
 {{- end -}}
 
 {{/* Address to listen on at the port of that name. */}}

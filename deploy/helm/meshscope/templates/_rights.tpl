@@ -5,21 +5,23 @@ so that what is added by `config` counts too.
 */}}
 {{- define "meshscope.rights" -}}
 {{- $config := include "meshscope.config" . | fromYaml -}}
+{{- $service := default dict $config.service -}}
+{{- $processors := default dict $config.processors -}}
 {{- $extension := dict -}}
 {{- $isThere := false -}}
 {{- range $id, $settings := $config.extensions -}}
 {{- if eq (first (splitList "/" $id)) "k8s_metadata" }}{{ $extension = default dict $settings }}{{ end -}}
 {{- end -}}
-{{- range (dig "extensions" list $config.service) -}}
+{{- range (default list $service.extensions) -}}
 {{- if eq (first (splitList "/" .)) "k8s_metadata" }}{{ $isThere = true }}{{ end -}}
 {{- end -}}
 
 {{- $wanted := dict -}}
 {{- $mesh := false -}}
-{{- range $pipeline := $config.service.pipelines -}}
+{{- range $pipeline := $service.pipelines -}}
 {{- range $id := $pipeline.processors -}}
 {{- $type := first (splitList "/" $id) -}}
-{{- $settings := default dict (get $config.processors $id) -}}
+{{- $settings := default dict (get $processors $id) -}}
 {{- if eq $type "mesh" -}}
 {{- $kubernetes := default "auto" $settings.kubernetes -}}
 {{- if ne $kubernetes "never" }}{{ $mesh = true }}{{ end -}}
