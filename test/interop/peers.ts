@@ -6,6 +6,7 @@ import { run } from './child.ts'
 import { CONTAINER_PEERS, type ContainerPeer } from './peers/containers.ts'
 import { obtainHelm, obtainKustomize } from './peers/helm.ts'
 import { cacheFolder, fromPackage, goCommand, makeVenv, onPath, step, withGo } from './peers/install.ts'
+import { obtainMeshSchemas } from './peers/mesh_schemas.ts'
 import { obtainMoto } from './peers/moto.ts'
 
 const ENVOY_VERSION = '1.40.0'
@@ -41,6 +42,7 @@ export type PeerName =
   | 'helm'
   | 'kustomize'
   | ContainerPeer
+  | 'mesh-schemas'
 
 /** A program that is there, or the sentence that says why it is not. */
 export type Peer = { readonly path: string } | { readonly missing: string }
@@ -66,7 +68,18 @@ export async function obtainPeers(): Promise<Peers> {
   const helm = await attempt(obtainHelm)
   const kustomize = await attempt(obtainKustomize)
   const programs = { envoy, prometheus, promtool, h2load, openssl, etcd, 'kube-apiserver': apiserver, statsd_exporter: exporter, 'statsd-clients': clients }
-  return { ...programs, otelcol, java, opensearch, zipkin, moto, helm, kustomize, ...(await attemptAll(CONTAINER_PEERS)) }
+  return {
+    ...programs,
+    otelcol,
+    java,
+    opensearch,
+    zipkin,
+    moto,
+    helm,
+    kustomize,
+    ...(await attemptAll(CONTAINER_PEERS)),
+    'mesh-schemas': await attempt(obtainMeshSchemas),
+  }
 }
 
 /** One after the other: they share apt's lock. */
