@@ -18,7 +18,8 @@ class Run {
 describe('a first sample', () => {
   test.for([
     { name: 'counts whole when the series began after the process', startMs: 1000, skewMs: 0, isWhole: true },
-    { name: 'sets the base when the series began before the process', startMs: -1000, skewMs: 0, isWhole: false },
+    { name: 'sets the base when the series began before the process', startMs: -1001, skewMs: 0, isWhole: false },
+    { name: 'counts whole when the series began just before, with its receiver', startMs: -1000, skewMs: 0, isWhole: true },
     { name: 'of a clock ahead sets the base when the series is older than the process', startMs: -2 * MINUTE, skewMs: 10 * MINUTE, isWhole: false },
     { name: 'of a clock behind sets the base', startMs: 1000, skewMs: -10 * MINUTE, isWhole: false },
   ])('$name', ({ startMs, skewMs, isWhole }) => {

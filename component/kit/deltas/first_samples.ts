@@ -9,7 +9,7 @@ export interface FirstSample {
   readonly isNewInList?: boolean
 }
 
-/** What rounding and the order of calls may make of two readings of a clock. */
+/** What rounding and the order of calls may make of two readings of a clock: receivers are made before the exporters that they feed. */
 const SLACK_MS = 1000
 
 /**
@@ -41,7 +41,7 @@ export class FirstSamples {
 
   countsWhole({ startMs, timeMs, isNewInList = false }: FirstSample): boolean {
     if (!(startMs > 0)) return false
-    return (isNewInList || startMs >= this.#startedMs) && this.#isYoung({ startMs, timeMs })
+    return (isNewInList || startMs >= this.#startedMs - SLACK_MS) && this.#isYoung({ startMs, timeMs })
   }
 
   /** True when the series may be one that was forgotten, so that a part of its value has been counted. */
