@@ -60,7 +60,7 @@ export type IdentityLookup = 'address' | 'service_address' | 'pod_uid' | 'contai
 /** The API resources that the index can be fed from. */
 export type IdentityResource = 'pods' | 'nodes' | 'namespaces' | 'services' | 'endpointslices' | 'serviceentries' | 'workloadentries' | 'replicasets' | 'jobs'
 
-/** A label or annotation that is wanted: one key, or all that a regular expression matches entirely. */
+/** A label or annotation that is wanted: one key, or all that a regular expression (RE2) matches entirely. */
 export type KeyRule = { readonly key: string } | { readonly pattern: string }
 
 /** What one user of the index wants of it; plain data. The index keeps the union of what all users want, and no more. */

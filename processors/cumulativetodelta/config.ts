@@ -1,5 +1,5 @@
 import { configSchema, type FieldProblem, type FromSchema } from '../../component/config_schema.ts'
-import { re2Pattern } from '../../component/kit/ottl/patterns.ts'
+import { re2Pattern } from '../../lib/re2.ts'
 
 const match = (description: string) =>
   ({

@@ -1,8 +1,8 @@
 import type { FirstSamples } from '../../component/kit/deltas/first_samples.ts'
 import { hasNoValue, pointGrowth } from '../../component/kit/deltas/point_growth.ts'
-import { re2Pattern } from '../../component/kit/ottl/patterns.ts'
 import { attributesKey, StreamKeys } from '../../component/kit/streams/stream_key.ts'
 import { StreamTable } from '../../component/kit/streams/stream_table.ts'
+import { re2Pattern } from '../../lib/re2.ts'
 import { type DataPoint, type Metric, type MetricGroup, NO_RECORDED_VALUE } from '../../model/data_points.ts'
 import type { CumulativeToDeltaConfig, MatchConfig } from './config.ts'
 

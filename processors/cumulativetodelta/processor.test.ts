@@ -242,5 +242,5 @@ test('deltas add up to what was counted, whatever resets come', async () => {
 
 test('a match without anything to match, and a bad pattern, are config problems', () => {
   expect(() => checkedConfig(config, { include: {} })).toThrow('nothing to match')
-  expect(() => checkedConfig(config, { exclude: { metrics: ['('], match_type: 'regexp' } })).toThrow('missing )')
+  expect(() => checkedConfig(config, { exclude: { metrics: ['('], match_type: 'regexp' } })).toThrow('missing closing )')
 })

@@ -55,7 +55,7 @@ describe('a bad config', () => {
     {
       name: 'a broken key_regex',
       given: { extract: { labels: [{ key_regex: '(' }] } },
-      problem: /^extract\.labels\.0\.key_regex: not a regular expression; \( \(.*unterminated group/i,
+      problem: /^extract\.labels\.0\.key_regex: not a regular expression; \( \(.*missing closing \)/i,
     },
     { name: 'a broken name to exclude', given: { exclude: { pods: [{ name: '*' }] } }, problem: /^exclude\.pods\.0\.name: not a regular expression; \* / },
     {

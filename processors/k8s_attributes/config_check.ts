@@ -1,10 +1,10 @@
 import type { FieldProblem } from '../../component/config_schema.ts'
 import { didYouMean } from '../../lib/did_you_mean.ts'
 import { durationMs } from '../../lib/duration.ts'
+import { re2Fault } from '../../lib/re2.ts'
 import { lookupOf } from './association.ts'
 import { attributeName } from './field_rules.ts'
 import { CONTAINER_METADATA, METADATA } from './metadata.ts'
-import { patternFault } from './patterns.ts'
 import { FILTER_FIELDS } from './pod_filter.ts'
 import type { K8sAttributesConfig } from './schema.ts'
 
@@ -68,7 +68,7 @@ function* checkFieldRules({ extract }: K8sAttributesConfig, list: 'labels' | 'an
 }
 
 function checkPattern(pattern: string, path: readonly (string | number)[]): readonly FieldProblem[] {
-  const fault = patternFault(pattern)
+  const fault = re2Fault(pattern)
   return fault === undefined ? [] : [{ path, problem: 'not a regular expression', expected: 'a regular expression', found: `${pattern} (${fault})` }]
 }
 

@@ -1,7 +1,7 @@
+import { expandTemplate, wholeRe2Pattern } from '../../lib/re2.ts'
 import type { AttributeValue } from '../../model/attributes.ts'
 import type { KeyRule } from '../../model/identity/index.ts'
 import type { Texts } from '../../model/identity/objects.ts'
-import { expandTemplate, patternSource, wholePattern } from './patterns.ts'
 import type { K8sAttributesConfig } from './schema.ts'
 
 type FieldRuleConfig = K8sAttributesConfig['extract']['labels'][number]
@@ -65,18 +65,18 @@ export class FieldRules {
 function compile(rule: FieldRuleConfig, list: FieldList): Rule {
   const { key = '', key_regex: source, tag_name: tag } = rule
   if (source === undefined) return { key, pattern: undefined, wanted: { key }, nameOf: () => attributeName(rule, list, key) }
-  const pattern = wholePattern(source)
+  const pattern = wholeRe2Pattern(source)
   // Without groups the name could not tell the keys apart: it is then made from the key, as the Collector does.
   const isTemplate = tag !== undefined && groupsOf(pattern) > 0
   return {
     key,
     pattern,
-    wanted: { pattern: patternSource(source) },
-    nameOf: (found, match) => (isTemplate && match !== undefined ? expandTemplate(tag, match) : attributeName({ from: rule.from }, list, found)),
+    wanted: { pattern: source },
+    nameOf: (found, match) => (isTemplate && match !== undefined ? expandTemplate(tag, match, match.groups) : attributeName({ from: rule.from }, list, found)),
   }
 }
 
 function groupsOf(pattern: RegExp): number {
   // With an empty alternative it matches anything, and the result has a place for each group.
-  return (new RegExp(`${pattern.source}|`).exec('')?.length ?? 1) - 1
+  return (new RegExp(`${pattern.source}|`, 'u').exec('')?.length ?? 1) - 1
 }

@@ -55,7 +55,7 @@ describe('what is wanted of the index', () => {
         resources: ['pods', 'namespaces', 'nodes'],
         podLabels: [
           { key: 'team' },
-          { pattern: '(?<x>a.*)' },
+          { pattern: '(?P<x>a.*)' },
           { key: 'app.kubernetes.io/name' },
           { key: 'app.kubernetes.io/instance' },
           { key: 'app.kubernetes.io/version' },

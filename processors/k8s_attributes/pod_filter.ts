@@ -1,6 +1,6 @@
+import { re2Pattern } from '../../lib/re2.ts'
 import type { KeyRule } from '../../model/identity/index.ts'
 import type { Pod } from '../../model/identity/objects.ts'
-import { partPattern } from './patterns.ts'
 import type { K8sAttributesConfig } from './schema.ts'
 
 /** Pods ask with this annotation to be left out. */
@@ -37,7 +37,7 @@ export class PodFilter {
       ),
       ...filter.labels.map(labelCondition),
     ]
-    this.#excluded = exclude.pods.map(({ name }) => partPattern(name))
+    this.#excluded = exclude.pods.map(({ name }) => re2Pattern(name))
   }
 
   /** True when the filter lets a pod through; the others are taken for unknown. */

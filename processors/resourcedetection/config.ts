@@ -1,7 +1,7 @@
 import { configSchema, type FieldProblem, type FromSchema } from '../../component/config_schema.ts'
-import { re2Pattern } from '../../component/kit/ottl/patterns.ts'
 import { didYouMean } from '../../lib/did_you_mean.ts'
 import { durationMs } from '../../lib/duration.ts'
+import { re2Pattern } from '../../lib/re2.ts'
 import { type AttributeSwitches, DETECTOR_ATTRIBUTES } from './attributes.ts'
 
 const SWITCHES = {

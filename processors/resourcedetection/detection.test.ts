@@ -98,7 +98,12 @@ test('detectors in places that they are not for are quiet, and are not asked aga
     [1, 0],
     [1, 0],
   ])
-  expect(log.lines.map(({ level, fields }) => `${level} ${fields['detector'] as string | undefined}`)).toEqual(['info ecs', 'info eks', 'info ec2', 'info undefined'])
+  expect(log.lines.map(({ level, fields }) => `${level} ${fields['detector'] as string | undefined}`)).toEqual([
+    'info ecs',
+    'info eks',
+    'info ec2',
+    'info undefined',
+  ])
   expect(clock.pendingTimers).toBe(0)
 })
 

@@ -150,7 +150,7 @@ describe('the settings', () => {
     { given: { refresh_interval: '-1s' }, path: ['refresh_interval'], problem: 'below zero' },
     { given: { ec2: { endpoint: 'https://127.0.0.1' } }, path: ['ec2', 'endpoint'], problem: 'not an address of HTTP' },
     { given: { ecs: { endpoint: '127.0.0.1' } }, path: ['ecs', 'endpoint'], problem: 'not an address of HTTP' },
-    { given: { ec2: { tags: ['a', '('] } }, path: ['ec2', 'tags', 1], problem: 'missing )' },
+    { given: { ec2: { tags: ['a', '('] } }, path: ['ec2', 'tags', 1], problem: 'missing closing )' },
     { given: { ec2: { tags_from_imds: false } }, path: ['ec2', 'tags_from_imds'], problem: 'not supported' },
     {
       given: { system: { resource_attributes: { 'host.nam': { enabled: true } } } },

@@ -101,7 +101,7 @@ test.each([
   [{ action: 'extract', key: 'a', pattern: '(x)' }, 'no named group'],
   [{ action: 'update', key: 'a', value: 1, pattern: 'x' }, 'update takes no pattern'],
   [{ action: 'convert', key: 'a' }, 'converted_type and convert belong together'],
-  [{ action: 'hash', pattern: '(' }, 'missing )'],
+  [{ action: 'hash', pattern: '(' }, 'missing closing )'],
 ] as const)('%j: %s', (action, problem) => {
   const problems = actionProblems([{ action: 'delete', key: 'fine' }, action], ['actions'])
   expect(problems.map((found) => found.problem)).toEqual([problem])

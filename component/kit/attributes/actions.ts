@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
+import { re2Pattern } from '../../../lib/re2.ts'
 import { AttributeSet, type AttributeValue } from '../../../model/attributes.ts'
 import type { Client } from '../../../model/client.ts'
-import { re2Pattern } from '../ottl/patterns.ts'
 import type { ActionConfig } from './action_schema.ts'
 
 type Step = (attributes: AttributeSet, client: Client | undefined) => AttributeSet

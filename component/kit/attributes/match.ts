@@ -1,7 +1,7 @@
+import { re2Pattern } from '../../../lib/re2.ts'
 import type { AttributeSet, Resource, Scope } from '../../../model/attributes.ts'
 import type { LogRecord } from '../../../model/log_records.ts'
 import type { Span } from '../../../model/traces.ts'
-import { re2Pattern } from '../ottl/patterns.ts'
 import { textOf } from './actions.ts'
 import { type MatchConfig, severityNumber } from './match_schema.ts'
 

@@ -1,5 +1,5 @@
+import { re2Pattern } from '../../../lib/re2.ts'
 import type { FieldProblem, FromSchema } from '../../config_schema.ts'
-import { re2Pattern } from '../ottl/patterns.ts'
 
 const texts = (description: string) => ({ type: 'array', items: { type: 'string' }, minItems: 1, description }) as const
 

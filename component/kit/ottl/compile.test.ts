@@ -175,7 +175,10 @@ describe('what is not supported is told before any data', () => {
     { statement: 'keep_keys(attributes, "a")', message: 'keys of keep_keys is not a list at column 23' },
     { statement: 'keep_keys(attributes, [1])', message: 'keys of keep_keys is int at column 23' },
     { statement: 'merge_maps(attributes, {}, "replace")', message: 'strategy of merge_maps is "replace" at column 28', expected: /insert, update or upsert/ },
-    { statement: 'replace_pattern(body, "(", "")', message: 'regex_pattern of replace_pattern is not a regular expression (RE2): missing ) at column 23' },
+    {
+      statement: 'replace_pattern(body, "(", "")',
+      message: 'regex_pattern of replace_pattern is not a regular expression (RE2): missing closing ) at column 23',
+    },
     {
       statement: 'replace_pattern(body, "a", "", SHA256, "%d")',
       message: 'replacement_format of replace_pattern is not a format with one %s and no other %: %d at column 40',

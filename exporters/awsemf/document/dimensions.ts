@@ -1,4 +1,4 @@
-import { re2Pattern } from '../../../component/kit/ottl/patterns.ts'
+import { re2Pattern } from '../../../lib/re2.ts'
 import type { AwsEmfConfig } from '../config.ts'
 import { DIMENSIONS_MAX } from './document.ts'
 import { labelName } from './names.ts'

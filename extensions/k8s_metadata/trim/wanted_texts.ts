@@ -1,3 +1,4 @@
+import { wholeRe2Pattern } from '../../../lib/re2.ts'
 import type { KeyRule } from '../../../model/identity/index.ts'
 import type { Texts } from '../../../model/identity/objects.ts'
 import { fieldsOf } from './fields.ts'
@@ -15,7 +16,7 @@ export class WantedTexts {
   constructor(rules: readonly KeyRule[]) {
     this.#keys = [...new Set(rules.flatMap((rule) => ('key' in rule ? [rule.key] : [])))].sort()
     // Each by itself: what is wrong in one must not become right together with another.
-    this.#patterns = rules.flatMap((rule) => ('pattern' in rule ? [new RegExp(`^(?:${rule.pattern})$`)] : []))
+    this.#patterns = rules.flatMap((rule) => ('pattern' in rule ? [wholeRe2Pattern(rule.pattern)] : []))
   }
 
   /** What is wanted of `metadata.labels` or `metadata.annotations`, by key in a fixed order. Never throws. */

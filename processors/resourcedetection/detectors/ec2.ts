@@ -1,4 +1,4 @@
-import { re2Pattern } from '../../../component/kit/ottl/patterns.ts'
+import { re2Pattern } from '../../../lib/re2.ts'
 import { type Attributes, type Detect, type DetectorContext, type Found, NotHereError } from './detector.ts'
 import { InstanceMetadata, type MetadataEndpoint } from './imds.ts'
 

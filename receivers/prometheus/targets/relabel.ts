@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { expandTemplate, re2Pattern } from '../../../component/kit/ottl/patterns.ts'
+import { expandTemplate, re2Pattern } from '../../../lib/re2.ts'
 
 /** Labels while rules work on them; a label that is not there counts as empty. */
 export type Labels = Map<string, string>

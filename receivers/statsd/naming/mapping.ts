@@ -1,5 +1,5 @@
+import type { GoRegexp } from '../../../lib/go_regexp.ts'
 import type { EventType } from './glob_tree.ts'
-import type { GoRegexp } from './go_regexp.ts'
 import type { Aggregation } from './naming.ts'
 
 /** A statsd_exporter mapping that passed all checks: what `mapping_file` or `mapping` says, with defaults filled in. */

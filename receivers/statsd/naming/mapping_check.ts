@@ -1,5 +1,5 @@
+import { type GoRegexp, parseGoRegexp } from '../../../lib/go_regexp.ts'
 import { EVENT_TYPES } from './glob_tree.ts'
-import { type GoRegexp, parseGoRegexp } from './go_regexp.ts'
 import type { Mapping, MappingRule } from './mapping.ts'
 import { type ObserverBlock, observerDefaults, observerOf, readObserver } from './mapping_observer.ts'
 import { type MappingFault, type MappingPath, MappingValues, shown } from './mapping_values.ts'

@@ -1,9 +1,9 @@
+import { re2Pattern } from '../../../../lib/re2.ts'
 import type { AttributeSet } from '../../../../model/attributes.ts'
 import type { CallNode, ValueNode } from '../ast.ts'
 import { EvaluationError, OttlError } from '../errors.ts'
 import { expectBool, expectInt, expectMap, expectText } from '../expect.ts'
 import type { Item } from '../item.ts'
-import { re2Pattern } from '../patterns.ts'
 import { type OttlValue, textOf } from '../values.ts'
 import { type Converter, type Editor, type Evaluate, signature, type Target } from './function.ts'
 

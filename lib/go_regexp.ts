@@ -6,6 +6,8 @@ export interface GoRegexp {
   readonly groups: ReadonlyMap<string, readonly number[]>
   /** True when a repetition stands inside a repetition: such an expression can take very long here, never in Go. */
   readonly isRisky: boolean
+  /** True when a repetition repeats nothing but a repetition, as in `(a+)+`: exponential here, and one of them says the same. */
+  readonly isRedundant: boolean
 }
 
 /** Why an expression is none. */
@@ -25,7 +27,7 @@ export function parseGoRegexp(text: string): GoRegexp | GoRegexpError {
   try {
     const { source } = reader.alternatives({ i: false, m: false, s: false, U: false })
     if (!reader.isAtEnd) return { problem: 'unexpected )', at: reader.at }
-    return { regexp: new RegExp(source, 'u'), groups: reader.groups, isRisky: reader.isRisky }
+    return { regexp: new RegExp(source, 'u'), groups: reader.groups, isRisky: reader.isRisky, isRedundant: reader.isRedundant }
   } catch (error) {
     return { problem: error instanceof Refused ? error.message : 'not a regular expression', at: reader.at }
   }
@@ -44,6 +46,8 @@ interface Flags {
 interface Piece {
   readonly source: string
   readonly repeats: boolean
+  /** It is such a repetition, or nothing but groups around one. */
+  readonly isRepetition: boolean
 }
 
 /** Go's limit on counted repetition. */
@@ -73,6 +77,7 @@ class Reader {
   readonly #chars: readonly string[]
   readonly groups = new Map<string, number[]>()
   isRisky = false
+  isRedundant = false
   at = 0
   #groupCount = 0
   #depth = 0
@@ -87,15 +92,11 @@ class Reader {
 
   alternatives(flags: Flags): Piece {
     if (++this.#depth > DEPTH_MAX) throw new Refused('expression nests too deeply')
-    const sources: string[] = []
-    let repeats = false
-    do {
-      const piece = this.#sequence(flags)
-      sources.push(piece.source)
-      repeats ||= piece.repeats
-    } while (this.#take('|'))
+    const pieces: Piece[] = []
+    do pieces.push(this.#sequence(flags))
+    while (this.#take('|'))
     this.#depth--
-    return { source: sources.join('|'), repeats }
+    return joined(pieces, '|')
   }
 
   #sequence(flags: Flags): Piece {
@@ -106,7 +107,7 @@ class Reader {
       const atom = this.#atom(flags) ?? (this.#isRepetition() ? pieces.pop() : undefined)
       if (atom !== undefined) pieces.push(this.#repeated(atom, flags))
     }
-    return { source: pieces.map(({ source }) => source).join(''), repeats: pieces.some(({ repeats }) => repeats) }
+    return joined(pieces, '')
   }
 
   #repeated(atom: Piece, flags: Flags): Piece {
@@ -116,7 +117,8 @@ class Reader {
     if (this.#isRepetition()) throw new Refused('invalid nested repetition operator')
     const isOpen = operator === '*' || operator === '+' || operator.endsWith(',}')
     if (isOpen && atom.repeats) this.isRisky = true
-    return { source: `(?:${atom.source})${operator}${isLazy ? '?' : ''}`, repeats: isOpen || atom.repeats }
+    if (isOpen && atom.isRepetition) this.isRedundant = true
+    return { source: `(?:${atom.source})${operator}${isLazy ? '?' : ''}`, repeats: isOpen || atom.repeats, isRepetition: isOpen }
   }
 
   #isRepetition(): boolean {
@@ -182,20 +184,21 @@ class Reader {
     const name = /^P?<(\w{1,255})>/.exec(text)
     if (name === null) throw new Refused('invalid named capture')
     this.at += name[0].length
-    const numbers = this.groups.get(name[1] as string) ?? []
-    this.groups.set(name[1] as string, [...numbers, this.#groupCount + 1])
-    return this.#captured(flags)
+    const numbers = this.groups.get(name[1] as string)
+    this.groups.set(name[1] as string, [...(numbers ?? []), this.#groupCount + 1])
+    // JavaScript has each name once, and none that begins with a digit.
+    return this.#captured(flags, numbers === undefined && !/^\d/.test(name[1] as string) ? `(?<${name[1]}>` : '(')
   }
 
-  #captured(flags: Flags): Piece {
+  #captured(flags: Flags, open = '('): Piece {
     this.#groupCount++
-    return this.#inside(flags, '(')
+    return this.#inside(flags, open)
   }
 
   #inside(flags: Flags, open: string): Piece {
-    const { source, repeats } = this.alternatives({ ...flags })
+    const piece = this.alternatives({ ...flags })
     if (!this.#take(')')) throw new Refused('missing closing )')
-    return { source: `${open}${source})`, repeats }
+    return { ...piece, source: `${open}${piece.source})` }
   }
 
   #escape(flags: Flags): Piece {
@@ -332,7 +335,15 @@ class Reader {
 }
 
 function plain(source: string): Piece {
-  return { source, repeats: false }
+  return { source, repeats: false, isRepetition: false }
+}
+
+function joined(pieces: readonly Piece[], separator: string): Piece {
+  return {
+    source: pieces.map(({ source }) => source).join(separator),
+    repeats: pieces.some(({ repeats }) => repeats),
+    isRepetition: pieces.length === 1 && pieces[0]?.isRepetition === true,
+  }
 }
 
 function folded(source: string, flags: Flags): string {

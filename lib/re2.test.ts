@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { expandTemplate, globPattern, re2Pattern, replaceMatches } from './patterns.ts'
+import { expandTemplate, re2Fault, re2Pattern, replaceMatches, wholeRe2Pattern } from './re2.ts'
 
 describe('a pattern of RE2 means the same', () => {
   test.for<{ readonly pattern: string; readonly yes: readonly string[]; readonly no: readonly string[] }>([
@@ -38,24 +38,23 @@ describe('a pattern of RE2 means the same', () => {
 
 describe('a pattern that RE2 or JavaScript does not have is told', () => {
   test.for<{ readonly pattern: string; readonly message: RegExp }>([
-    { pattern: 'a(?=b)', message: /^\(\?= is not supported: RE2 cannot look around$/ },
-    { pattern: '(?<!a)b', message: /^\(\?<! is not supported/ },
-    { pattern: '(a)\\1', message: /^\\1 is not supported: RE2 has no references/ },
-    { pattern: '(a', message: /^missing \)$/ },
+    { pattern: 'a(?=b)', message: /^look-around is not part of the syntax$/ },
+    { pattern: '(?<!a)b', message: /^look-around is not part of the syntax$/ },
+    { pattern: '(a)\\1', message: /^back-references are not part of the syntax$/ },
+    { pattern: '(a', message: /^missing closing \)$/ },
     { pattern: 'a)', message: /^unexpected \)$/ },
-    { pattern: '[a', message: /^missing \]$/ },
-    { pattern: '*a', message: /^nothing to repeat with \*$/ },
-    { pattern: '(?i){2}', message: /^nothing to repeat with \{$/ },
-    { pattern: 'a**', message: /^two repetitions in a row after a$/ },
-    { pattern: 'a{1001}', message: /repeats more than 1000 times/ },
-    { pattern: '(?U)a+', message: /^the flag U is not supported$/ },
-    { pattern: '\\C', message: /^\\C is not supported$/ },
-    { pattern: '\\pX', message: /Invalid property name/ },
-    { pattern: '[z-a]', message: /out of order/ },
+    { pattern: '[a', message: /^missing closing \]$/ },
+    { pattern: '*a', message: /^missing argument to repetition operator$/ },
+    { pattern: '(?i){2}', message: /^missing argument to repetition operator$/ },
+    { pattern: 'a**', message: /^invalid nested repetition operator$/ },
+    { pattern: 'a{1001}', message: /^invalid repeat count$/ },
+    { pattern: '\\C', message: /^invalid escape sequence$/ },
+    { pattern: '\\pX', message: /^unknown character class X$/ },
+    { pattern: '[z-a]', message: /^invalid character class range$/ },
     { pattern: '(a+)+$', message: /repeats a repetition, which can take exponential time/ },
     { pattern: '((?:\\w*))*', message: /exponential time/ },
-    { pattern: 'a\\', message: /^missing a character after \\$/ },
-    { pattern: '('.repeat(300), message: /^nested too deeply$/ },
+    { pattern: 'a\\', message: /^trailing backslash at end of expression$/ },
+    { pattern: '('.repeat(300), message: /^expression nests too deeply$/ },
   ])('$pattern', ({ pattern, message }) => {
     expect(() => re2Pattern(pattern)).toThrow(SyntaxError)
     expect(() => re2Pattern(pattern)).toThrow(message)
@@ -100,12 +99,10 @@ test('throws nothing but a SyntaxError, on any pattern', { timeout: 60_000 }, ()
         fc.array(piece).map((parts) => parts.join('')),
       ),
       (pattern) => {
-        for (const compile of [re2Pattern, globPattern]) {
-          try {
-            compile(pattern)
-          } catch (error) {
-            if (!(error instanceof SyntaxError)) throw error
-          }
+        try {
+          re2Pattern(pattern)
+        } catch (error) {
+          if (!(error instanceof SyntaxError)) throw error
         }
       },
     ),
@@ -129,13 +126,21 @@ test('replaces all matches', () => {
   expect(replaceMatches('baac', re2Pattern('a*', 'g'), () => '-')).toBe('-b-c-')
 })
 
-test.for<{ readonly glob: string; readonly yes: readonly string[]; readonly no: readonly string[] }>([
-  { glob: '/user/*/list/*', yes: ['/user/1/list/2', '/user/a/b/list/'], no: ['/user/1', 'x/user/1/list/2'] },
-  { glob: 'a?c', yes: ['abc'], no: ['ac'] },
-  { glob: '{cat,dog}s', yes: ['cats', 'dogs'], no: ['cat,dogs'] },
-  { glob: '[a-c]x[!0-9]', yes: ['bxa'], no: ['bx1', 'dxa'] },
-  { glob: 'a.b\\*', yes: ['a.b*'], no: ['axb*', 'a.bc'] },
-])('matches the glob $glob', ({ glob, yes, no }) => {
-  const pattern = globPattern(glob)
-  expect([...yes, ...no].filter((text) => pattern.test(text))).toEqual(yes)
+test('finds nothing wrong with what it can compile, and says what is wrong with the rest', () => {
+  expect([re2Fault('(?is)x(?P<y>z)'), re2Fault('(a')]).toEqual([undefined, 'missing closing )'])
+})
+
+test.for([
+  { pattern: 'app\\.([a-z]+)', text: 'app.name', groups: ['name'] },
+  { pattern: '(?P<what>[a-z]+)-(\\d+)', text: 'label-1', groups: ['label', '1'] },
+  { pattern: '(?i)TEAM', text: 'team', groups: [] },
+  { pattern: 'a|b', text: 'b', groups: [] },
+])('matches the whole of a text: $pattern', ({ pattern, text, groups }) => {
+  expect(wholeRe2Pattern(pattern).exec(text)?.slice(1)).toEqual(groups)
+  expect(wholeRe2Pattern(pattern).exec(`${text}_`)).toBeNull()
+})
+
+test('has names for groups, each once, as far as JavaScript can', () => {
+  const match = re2Pattern('(?P<n>a)(?P<n>b)(?P<1x>c)(?P<m>d)').exec('abcd')
+  expect({ ...match?.groups }).toEqual({ n: 'a', m: 'd' })
 })
