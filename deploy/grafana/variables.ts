@@ -17,10 +17,12 @@ export interface LabelVariable {
   readonly selector: string
   /** Several at a time, or all of them; otherwise exactly one. */
   readonly several: boolean
+  /** Whether all means those that are offered, and nothing else that has the label. */
+  readonly onlyOffered?: boolean
 }
 
 /** The values that a label has. */
-export function labelValues({ name, label, description, of, selector, several }: LabelVariable): VariableModel {
+export function labelValues({ name, label, description, of, selector, several, onlyOffered }: LabelVariable): VariableModel {
   const query = `label_values(${selector}, ${of})`
   return {
     name,
@@ -31,8 +33,9 @@ export function labelValues({ name, label, description, of, selector, several }:
     query: { qryType: 1, query, refId: `variable-${name}` },
     refresh: VariableRefresh.onTimeRangeChanged,
     sort: VariableSort.alphabeticalCaseInsensitiveAsc,
+    ...(several ? { multi: true, includeAll: true, current: { text: 'All', value: '$__all' } } : { multi: false, includeAll: false }),
     // A pattern for all: series that lack the label belong to it as well.
-    ...(several ? { multi: true, includeAll: true, allValue: '.*', current: { text: 'All', value: '$__all' } } : { multi: false, includeAll: false }),
+    ...(several && onlyOffered !== true ? { allValue: '.*' } : {}),
   }
 }
 
@@ -70,10 +73,17 @@ export function namespace(metric: string): VariableModel {
 
 /** Which scrape jobs, and which daemons of them: for the daemon's own metrics and what statsD brings. */
 export function jobAndInstance(metric: string): VariableModel[] {
-  const job = labelValues({ name: 'job', label: 'Job', description: 'Scrape job of the page.', of: 'job', selector: metric, several: true })
-  const selector = `${metric}{job=~"$job"}`
-  const instance = labelValues({ name: 'instance', label: 'Instance', description: 'One daemon: its address.', of: 'instance', selector, several: true })
-  return [job, instance]
+  // Other programs have metrics of the same names: other jobs must stay out, also when all are chosen.
+  const job = { name: 'job', label: 'Job', description: 'Scrape job of the page.', of: 'job', selector: metric, several: true, onlyOffered: true }
+  const instance = {
+    name: 'instance',
+    label: 'Instance',
+    description: 'One daemon: its address.',
+    of: 'instance',
+    selector: `${metric}{job=~"$job"}`,
+    several: true,
+  }
+  return [labelValues(job), labelValues(instance)]
 }
 
 /** What a person types; CloudWatch's namespaces are not asked for, since Grafana lists them only per account. */

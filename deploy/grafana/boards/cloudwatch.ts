@@ -11,8 +11,13 @@ import { datasource, textbox } from '../variables.ts'
 
 const CLOUDWATCH: DataSourceRef = { type: 'cloudwatch', uid: '${datasource}' }
 
-/** The dimensions of each metric, as `metric_declaration_preset: mesh` of the exporter awsemf has them. */
-export const MESH_DIMENSIONS = ['reporter', 'source_workload', 'destination_service_name', 'destination_service_namespace'] as const
+/** Dimensions of the exporter's presets mesh and envoy_statsd. A query names all of a metric's, or CloudWatch finds nothing. */
+const CALLED = ['reporter', 'destination_workload_namespace', 'destination_workload']
+const CALLED_BY_CODE = [...CALLED, 'response_code']
+const UPSTREAM = ['envoy_cluster_name']
+const UPSTREAM_BY_CLASS = ['envoy_cluster_name', 'envoy_response_code_class']
+const WORKLOAD = "${PROP('Dim.destination_workload')}.${PROP('Dim.destination_workload_namespace')}"
+const CLUSTER = "${PROP('Dim.envoy_cluster_name')}"
 
 /** Service metrics in CloudWatch, for those who have no Prometheus. */
 export function cloudwatchDashboard(): Dashboard {
@@ -20,7 +25,7 @@ export function cloudwatchDashboard(): Dashboard {
     name: 'cloudwatch',
     title: 'CloudWatch (EMF)',
     description:
-      'Requests, failures, durations and TCP of the mesh out of CloudWatch, where the exporter awsemf with metric_declaration_preset: mesh puts them. Values are sums of a period, not per second.',
+      'Requests, durations and TCP of the mesh, and Envoy’s own stats, out of CloudWatch, where the exporter awsemf with metric_declaration_preset mesh or envoy_statsd puts them. Values are sums of a period, not per second.',
     variables: [
       datasource('cloudwatch'),
       textbox('region', 'Region', 'AWS region of the metrics; default is that of the data source.', 'default'),
@@ -29,83 +34,114 @@ export function cloudwatchDashboard(): Dashboard {
         'reporter',
         'Reported by',
         'source: by the proxies of callers; destination: by those of servers. Both together would count every call twice.',
-        'source',
+        'destination',
       ),
     ],
     related: [{ name: 'mesh', title: 'Mesh overview' }],
     rows: [
-      { title: 'Requests', panels: [requests(), byCaller(), durations()] },
-      { title: 'TCP', panels: [connections(), sent(), received()] },
+      { title: 'Requests', panels: [byWorkload(), byCode(), ...durations()] },
+      { title: 'TCP', panels: tcp() },
+      { title: 'Envoy by statsD', panels: envoy() },
     ],
   })
 }
 
-function requests(): PanelSpec {
+const OF_REPORTER = "reporter = '${reporter}'"
+
+function byWorkload(): PanelSpec {
   return panel({
-    title: 'Requests by service',
-    description: 'Requests of each period by the service that is called, the ten largest.',
+    title: 'Requests by workload',
+    description: 'Requests of each period by the workload that is called, the ten largest.',
     unit: 'short',
-    targets: [insights('istio_requests_total', ['destination_service_name'])],
+    target: insights('istio_requests_total', CALLED_BY_CODE, ['destination_workload', 'destination_workload_namespace'], OF_REPORTER),
   })
 }
 
-function byCaller(): PanelSpec {
+function byCode(): PanelSpec {
   return panel({
-    title: 'Requests by caller',
-    description: 'Requests of each period by the workload that calls, the ten largest.',
+    title: 'Requests by response code',
+    description: 'Requests of each period by response code, the ten most frequent; 0 are requests without a response.',
     unit: 'short',
-    targets: [insights('istio_requests_total', ['source_workload'])],
+    target: insights('istio_requests_total', CALLED_BY_CODE, ['response_code'], OF_REPORTER),
   })
 }
 
-function durations(): PanelSpec {
-  return panel({
-    title: 'Request duration p99',
-    description: '99 of 100 requests of a caller to a service took no longer in a period, by the values that the exporter writes into histograms.',
-    unit: 'ms',
-    targets: [search('istio_request_duration_milliseconds', 'p99')],
-  })
+function durations(): PanelSpec[] {
+  return ['p50', 'p90', 'p99'].map((statistic) =>
+    panel({
+      title: `Request duration ${statistic}`,
+      description: `${statistic.slice(1)} of 100 requests to a workload took no longer in a period, by the values and counts that the exporter makes of histograms.`,
+      unit: 'ms',
+      target: search('istio_request_duration_milliseconds', CALLED, statistic, { label: WORKLOAD, filter: 'reporter="${reporter}"' }),
+    }),
+  )
 }
 
-function connections(): PanelSpec {
-  return panel({
-    title: 'TCP connections opened',
-    description: 'TCP connections opened in each period by the service that is called, the ten largest.',
-    unit: 'short',
-    targets: [insights('istio_tcp_connections_opened_total', ['destination_service_name'])],
-  })
+function tcp(): PanelSpec[] {
+  const one = (title: string, description: string, metric: string, unit: Unit): PanelSpec =>
+    panel({ title, description, unit, target: insights(metric, CALLED, ['destination_workload', 'destination_workload_namespace'], OF_REPORTER) })
+  return [
+    one(
+      'TCP connections opened',
+      'TCP connections opened in each period by the workload that is called, the ten largest.',
+      'istio_tcp_connections_opened_total',
+      'short',
+    ),
+    one(
+      'TCP bytes sent',
+      'Bytes of TCP connections from servers to clients in each period by workload, the ten largest.',
+      'istio_tcp_sent_bytes_total',
+      'bytes',
+    ),
+    one(
+      'TCP bytes received',
+      'Bytes of TCP connections from clients to servers in each period by workload, the ten largest.',
+      'istio_tcp_received_bytes_total',
+      'bytes',
+    ),
+  ]
 }
 
-function sent(): PanelSpec {
-  return panel({
-    title: 'TCP bytes sent',
-    description: 'Bytes of TCP connections from servers to clients in each period by service, the ten largest.',
-    unit: 'bytes',
-    targets: [insights('istio_tcp_sent_bytes_total', ['destination_service_name'])],
-  })
+function envoy(): PanelSpec[] {
+  return [
+    panel({
+      title: 'Answers of upstream clusters by class',
+      description: 'Answers of upstream clusters in each period by the first digit of the code: 2, 3, 4 or 5.',
+      unit: 'short',
+      target: insights('envoy_cluster_upstream_rq_xx', UPSTREAM_BY_CLASS, ['envoy_response_code_class']),
+    }),
+    panel({
+      title: 'Request time of upstream clusters, p99',
+      description: '99 of 100 requests to an upstream cluster took no longer in a period.',
+      unit: 'ms',
+      target: search('envoy_cluster_upstream_rq_time', UPSTREAM, 'p99', { label: CLUSTER }),
+    }),
+    panel({
+      title: 'Timeouts of upstream clusters',
+      description: 'Requests to an upstream cluster that took too long, in each period.',
+      unit: 'short',
+      target: search('envoy_cluster_upstream_rq_timeout', UPSTREAM, 'Sum', { label: CLUSTER }),
+    }),
+  ]
 }
 
-function received(): PanelSpec {
-  return panel({
-    title: 'TCP bytes received',
-    description: 'Bytes of TCP connections from clients to servers in each period by service, the ten largest.',
-    unit: 'bytes',
-    targets: [insights('istio_tcp_received_bytes_total', ['destination_service_name'])],
-  })
-}
-
-/** Metrics Insights: the sum of a metric over all of its dimension values but some, as CloudWatch's SQL writes it. */
-function insights(metric: string, by: readonly string[]): CloudWatchMetricsQuery {
-  const schema = [...MESH_DIMENSIONS].join(', ')
-  const sqlExpression = `SELECT SUM(${metric}) FROM SCHEMA("\${metric_namespace}", ${schema}) WHERE reporter = '\${reporter}' GROUP BY ${by.join(', ')} ORDER BY SUM() DESC LIMIT 10`
+/** Metrics Insights: the sum of a metric over all dimension values but some, as CloudWatch's SQL writes it. */
+function insights(metric: string, dimensions: readonly string[], by: readonly string[], where?: string): CloudWatchMetricsQuery {
+  const schema = `SCHEMA("\${metric_namespace}", ${dimensions.join(', ')})`
+  const condition = where === undefined ? '' : ` WHERE ${where}`
+  const sqlExpression = `SELECT SUM(${metric}) FROM ${schema}${condition} GROUP BY ${by.join(', ')} ORDER BY SUM() DESC LIMIT 10`
   return { ...query(), metricQueryType: MetricQueryType.Insights, sqlExpression, expression: '' }
 }
 
-/** A search of all metrics with a name and exactly our dimensions, each with one statistic. Metrics Insights has no percentiles. */
-function search(metric: string, statistic: string): CloudWatchMetricsQuery {
-  const schema = ['${metric_namespace}', ...MESH_DIMENSIONS].join(',')
-  const expression = `SEARCH('{${schema}} MetricName="${metric}" reporter="\${reporter}"', '${statistic}', $__period_auto)`
-  const label = "${PROP('Dim.source_workload')} to ${PROP('Dim.destination_service_name')}"
+/** A search of all metrics with a name and exactly these dimensions, each with one statistic. Metrics Insights has no percentiles. */
+function search(
+  metric: string,
+  dimensions: readonly string[],
+  statistic: string,
+  { label, filter = '' }: { label: string; filter?: string },
+): CloudWatchMetricsQuery {
+  const schema = ['${metric_namespace}', ...dimensions].join(',')
+  const expression = `SEARCH('{${schema}} MetricName="${metric}" ${filter}', '${statistic}', $__period_auto)`
   return { ...query(), metricQueryType: MetricQueryType.Search, expression, label, statistic }
 }
 
@@ -130,10 +166,10 @@ interface CloudWatchPanel {
   readonly title: string
   readonly description: string
   readonly unit: Unit
-  readonly targets: readonly CloudWatchMetricsQuery[]
+  readonly target: CloudWatchMetricsQuery
 }
 
-function panel({ title, description, unit, targets }: CloudWatchPanel): PanelSpec {
+function panel({ title, description, unit, target }: CloudWatchPanel): PanelSpec {
   const options = {
     legend: { showLegend: true, displayMode: LegendDisplayMode.Table, placement: 'bottom', calcs: ['lastNotNull', 'max'] },
     tooltip: { mode: TooltipDisplayMode.Multi, sort: SortOrder.Descending },
@@ -143,6 +179,6 @@ function panel({ title, description, unit, targets }: CloudWatchPanel): PanelSpe
   return {
     width: 8,
     height: 8,
-    panel: { type: 'timeseries', title, description, datasource: CLOUDWATCH, fieldConfig, options, targets: targets.map((target) => ({ ...target })) },
+    panel: { type: 'timeseries', title, description, datasource: CLOUDWATCH, fieldConfig, options, targets: [{ ...target }] },
   }
 }

@@ -16,7 +16,7 @@ export function healthDashboard(): Dashboard {
     name: 'health',
     title: 'Collector health',
     description: 'Meshscope’s own metrics: what comes in, what is lost and for which reason, queues, exporters, threads, memory and the Kubernetes watch.',
-    variables: [datasource(), ...jobAndInstance('otelcol_process_uptime')],
+    variables: [datasource(), ...jobAndInstance('meshscope_workers_running')],
     related: [
       { name: 'mesh', title: 'Mesh overview' },
       { name: 'envoy', title: 'Envoy by statsD' },

@@ -7,7 +7,7 @@ import { durationHeatmap, durations, FAILURE_STEPS, requestStats, requestsByClas
 
 /** Calls to the chosen services, by the word of one of the two proxies. */
 const CALLS = 'reporter=~"$reporter",destination_cluster=~"$cluster",destination_service_namespace=~"$namespace"'
-const SERVICE = ['destination_service', 'destination_service_name', 'destination_service_namespace']
+const SERVICE = ['destination_service', 'destination_service_namespace']
 const EDGE = ['source_workload', 'source_workload_namespace', 'destination_service', 'destination_service_namespace']
 const GRAPH = 'traces_service_graph'
 
@@ -31,7 +31,7 @@ export function meshDashboard(): Dashboard {
       { title: 'Requests', panels: [requestsByClass(CALLS), durations(CALLS), durationHeatmap(CALLS)] },
       { title: 'Services and edges', panels: [services(), edges()] },
       { title: 'Who calls whom', panels: [graph()] },
-      { title: 'What goes wrong, and how', panels: [worstServices(), responseFlags(CALLS), mutualTls(), proxies()] },
+      { title: 'What goes wrong, and how', panels: [worstServices(), responseFlags(CALLS, { width: 6 }), mutualTls(), proxies()] },
     ],
   })
 }
@@ -51,14 +51,14 @@ function services(): PanelSpec {
     title: 'Services',
     description: 'Every service that is called, the busiest first. A click on a service opens its dashboard.',
     width: 12,
-    labels: { destination_service: 'Host', destination_service_name: 'Service', destination_service_namespace: 'Namespace' },
+    labels: { destination_service: 'Service', destination_service_namespace: 'Namespace' },
     values: [
       { name: 'Requests', expr: rate('istio_requests_total', CALLS, SERVICE), unit: 'reqps' },
       { name: 'Failed', expr: failures(CALLS, SERVICE), unit: 'percentunit', steps: FAILURE_STEPS },
       { name: 'p50', expr: quantile(0.5, 'istio_request_duration_milliseconds', CALLS, SERVICE), unit: 'ms' },
       { name: 'p99', expr: quantile(0.99, 'istio_request_duration_milliseconds', CALLS, SERVICE), unit: 'ms' },
     ],
-    links: { Host: drillDown('service', 'Service', service) },
+    links: { Service: drillDown('service', 'Service', service) },
     sortBy: 'Requests',
   })
 }
@@ -76,9 +76,9 @@ function edges(): PanelSpec {
     width: 12,
     labels: {
       source_workload: 'Caller',
-      source_workload_namespace: 'Caller’s namespace',
+      source_workload_namespace: 'of namespace',
       destination_service: 'Service',
-      destination_service_namespace: 'Namespace',
+      destination_service_namespace: 'in namespace',
     },
     values: [
       { name: 'Requests', expr: largest(50, rate('istio_requests_total', CALLS, EDGE)), unit: 'reqps' },
@@ -115,6 +115,7 @@ function graph(): PanelSpec {
 function worstServices(): PanelSpec {
   return timeseries({
     title: 'Failed requests by service',
+    width: 6,
     description: 'Share of requests with a response of class 5xx, the ten worst services.',
     unit: 'percentunit',
     max: 1,
@@ -132,6 +133,7 @@ function mutualTls(): PanelSpec {
   const selector = 'reporter="destination",destination_cluster=~"$cluster",destination_service_namespace=~"$namespace"'
   return timeseries({
     title: 'Requests over mutual TLS',
+    width: 6,
     description: 'Share of requests that came over mutual TLS, by the word of the proxies of the servers: only they know.',
     unit: 'percentunit',
     max: 1,
@@ -147,6 +149,7 @@ function mutualTls(): PanelSpec {
 function proxies(): PanelSpec {
   return timeseries({
     title: 'Versions of proxies',
+    width: 6,
     description:
       'Daemons that get access logs of proxies of a version, as ISTIO_VERSION of the proxies says. Several versions at a time: an upgrade is under way.',
     unit: 'short',

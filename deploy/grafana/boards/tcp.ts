@@ -93,9 +93,9 @@ function edges(): PanelSpec {
     description: 'The 50 pairs of a caller and a service with the most bytes from the server.',
     labels: {
       source_workload: 'Caller',
-      source_workload_namespace: 'Caller’s namespace',
+      source_workload_namespace: 'of namespace',
       destination_service: 'Service',
-      destination_service_namespace: 'Namespace',
+      destination_service_namespace: 'in namespace',
     },
     values: [
       { name: 'Sent', expr: largest(50, rate(SENT, CONNECTIONS, EDGE)), unit: 'Bps' },

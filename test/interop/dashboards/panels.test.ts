@@ -22,8 +22,9 @@ const SCRAPES = 8
 /** How long rare things, such as a response flag at one edge, may take to happen. */
 const RARE_MS = 40_000
 const RULES = join(REPOSITORY, 'deploy', 'prometheus', 'rules')
-/** What the single-valued variables are set to; a query has data when it has some with one of these. */
+/** What variables are set to that have no pattern for all; a query has data when it has some with one of these. */
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  job: ['meshscope', 'meshscope-mesh'],
   reporter: ['source|waypoint'],
   service: ['reviews.bookinfo.svc.cluster.local'],
   workload: ['productpage-v1', 'ratings-v2', 'mongodb-v1'],
@@ -142,8 +143,8 @@ function keepUp(stack: RunningStack): { stop(): Promise<void> } {
 /** All settings of a dashboard's variables that are tried. */
 function valuesOf(dashboard: Dashboard): Readonly<Record<string, string>>[] {
   let settings: Record<string, string>[] = [{ ...INTERVALS, __rate_interval: '20s', __interval: '1s', __range: '30s' }]
-  for (const { name, multi } of dashboard.templating?.list ?? []) {
-    const choices = multi === true ? ['.*'] : (CHOICES[name] ?? [''])
+  for (const { name, allValue } of dashboard.templating?.list ?? []) {
+    const choices = allValue === undefined ? (CHOICES[name] ?? ['']) : [allValue]
     settings = settings.flatMap((setting) => choices.map((choice) => ({ ...setting, [name]: choice })))
   }
   return settings
