@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { registry } from '../../../cmd/meshscope/components.ts'
+import { loadConfig } from '../../../config/load.ts'
 import {
   CHART,
   configOf,
@@ -144,6 +146,13 @@ suite('the chart', ['helm'], ({ helm }) => {
     })
     const whole = { extensions: { health_check: { endpoint: '0.0.0.0:13133' } }, service: { extensions: ['health_check'], pipelines: {} } }
     expect(configFor({ alternateConfig: whole, config: { exporters: { debug: {} } } })).toEqual(whole)
+  })
+
+  test('takes the example of its README', () => {
+    const [, block = ''] = /```yaml\n([\s\S]*?)```/.exec(readFileSync(join(CHART, 'README.md'), 'utf8')) ?? []
+    const config = configOf(objectsOf(parse(block) as object)) ?? ''
+    expect(loadConfig({ sources: [`yaml:${config}`], overrides: [], registry, env: {} })).toMatchObject({ problems: [], warnings: [] })
+    expect(parse(config)).toMatchObject({ receivers: { statsd: { aggregation_interval: '30s' } }, exporters: { debug: {} } })
   })
 
   test('gives rights for what config adds to the presets', () => {
