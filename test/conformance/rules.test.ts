@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Catalogue, meshMetrics, ownMetrics } from './metric_catalogue.ts'
 import { analyse, type Rule, readExpressionTests, readRules } from './rule_files.ts'
+import { anchorsOf } from './user_docs.ts'
 
 const REPOSITORY = join(import.meta.dirname, '../..')
 
@@ -85,14 +86,3 @@ describe.for(alerts.map((rule) => [rule.alert, rule] as const))('alert %s', ([al
     expect(firing.length).toBeGreaterThan(0)
   })
 })
-
-/** The anchors that GitHub gives to a document's headings. */
-function anchorsOf(file: string): string[] {
-  const headings = [...readFileSync(join(REPOSITORY, file), 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => heading)
-  return headings.map((heading) =>
-    heading
-      .toLowerCase()
-      .replaceAll(/[^\w\- ]/g, '')
-      .replaceAll(' ', '-'),
-  )
-}
