@@ -19,6 +19,9 @@ export const NAMESPACE = 'observability'
 /** The release and so the name of all objects of the examples. */
 export const RELEASE = 'meshscope'
 
+/** The version of Kubernetes that is rendered for. */
+const KUBE_VERSION = '1.35.0'
+
 /** An object of a manifest. */
 export interface Manifest {
   readonly apiVersion: string
@@ -71,7 +74,8 @@ export function renderedOf(example: string): string {
 export function renderChart({ helm, release = RELEASE, namespace = NAMESPACE, valuesFile, values }: RenderOptions): readonly Rendered[] {
   const folder = mkdtempSync(join(tmpdir(), 'meshscope-chart-'))
   try {
-    const args = ['template', release, CHART, '--namespace', namespace]
+    // A Helm that is built without its release's flags takes the cluster for an old one.
+    const args = ['template', release, CHART, '--namespace', namespace, '--kube-version', KUBE_VERSION]
     if (valuesFile !== undefined) args.push('--values', valuesFile)
     if (values !== undefined) {
       const file = join(folder, 'values.yaml')
