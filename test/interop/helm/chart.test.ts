@@ -19,6 +19,7 @@ import {
   valuesOf,
 } from '../../../scripts/manifests/chart.ts'
 import { temporaryFolder } from '../child.ts'
+import { REPOSITORY } from '../daemon.ts'
 import { suite } from '../suite.ts'
 
 interface Container {
@@ -153,6 +154,29 @@ suite('the chart', ['helm'], ({ helm }) => {
     const config = configOf(objectsOf(parse(block) as object)) ?? ''
     expect(loadConfig({ sources: [`yaml:${config}`], overrides: [], registry, env: {} })).toMatchObject({ problems: [], warnings: [] })
     expect(parse(config)).toMatchObject({ receivers: { statsd: { aggregation_interval: '30s' } }, exporters: { debug: {} } })
+  })
+
+  test('takes the values that the quickstarts show', () => {
+    const folder = join(REPOSITORY, 'docs', 'quickstart')
+    const shown = readdirSync(folder).flatMap((name) => [...readFileSync(join(folder, name), 'utf8').matchAll(/^`values\.yaml`:\n\n```yaml\n([\s\S]*?)```/gm)])
+    expect(shown.length).toBeGreaterThan(2)
+    for (const [, block = ''] of shown) {
+      const config = configOf(objectsOf(parse(block) as object)) ?? ''
+      const { problems, warnings } = loadConfig({ sources: [`yaml:${config}`], overrides: [], registry, env: { K8S_POD_NAME: 'meshscope-x' } })
+      expect({ problems, warnings }).toEqual({ problems: [], warnings: [] })
+    }
+  })
+
+  test('makes of CloudWatch metrics what fits the sources', () => {
+    const emf = { cloudwatchEmf: { enabled: true }, prometheus: { enabled: false } }
+    const declared = (presets: object): unknown => configFor({ presets: { ...emf, ...presets } })
+    expect(declared({})).toMatchObject({
+      exporters: { awsemf: { metric_declaration_preset: 'mesh' } },
+      connectors: { mesh_metrics: { metrics_flush_interval: '60s' } },
+    })
+    const envoy = { als: { enabled: false }, statsd: { enabled: true, profile: 'envoy' } }
+    expect(declared(envoy)).toMatchObject({ exporters: { awsemf: { metric_declaration_preset: 'envoy_statsd' } } })
+    expect(declared({ als: { enabled: false }, statsd: { enabled: true } })).toMatchObject({ exporters: { awsemf: { metric_declaration_preset: 'none' } } })
   })
 
   test('gives rights for what config adds to the presets', () => {

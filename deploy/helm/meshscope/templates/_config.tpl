@@ -131,6 +131,9 @@ k8s_attributes: {}
 {{- if $presets.als.enabled }}
 mesh_metrics:
   semantic: {{ $presets.als.metrics }}
+  {{- if $presets.cloudwatchEmf.enabled }}
+  metrics_flush_interval: {{ $presets.cloudwatchEmf.interval }}
+  {{- end }}
 {{- if and $presets.otlpExport.enabled $presets.otlpExport.meshTraces }}
 mesh_traces: {}
 {{- end }}
@@ -173,6 +176,9 @@ awsemf:
   namespace: {{ .namespace | quote }}
   log_group_name: {{ .logGroupName | quote }}
   log_stream_name: {{ .logStreamName | quote }}
+  log_retention: {{ .logRetentionDays | int }}
+  {{- $envoy := and $presets.statsd.enabled (eq $presets.statsd.profile "envoy") }}
+  metric_declaration_preset: {{ default (ternary "mesh" (ternary "envoy_statsd" "none" $envoy) $presets.als.enabled) .metricDeclarations }}
 {{- end }}
 {{- end }}
 {{- end -}}
