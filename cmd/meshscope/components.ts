@@ -1,6 +1,7 @@
 import type { Registry } from '../../component/spec.ts'
 import { meshMetricsConnector } from '../../connectors/mesh_metrics/factory.ts'
 import { meshTracesConnector } from '../../connectors/mesh_traces/factory.ts'
+import { awsEmfExporter } from '../../exporters/awsemf/factory.ts'
 import { debugExporter } from '../../exporters/debug/factory.ts'
 import { elasticsearchExporter } from '../../exporters/elasticsearch/factory.ts'
 import { fileExporter } from '../../exporters/file/factory.ts'
@@ -13,6 +14,7 @@ import { bearerTokenAuthExtension } from '../../extensions/bearertokenauth/facto
 import { fileStorageExtension } from '../../extensions/file_storage/factory.ts'
 import { healthCheckExtension } from '../../extensions/health_check/factory.ts'
 import { k8sMetadataExtension } from '../../extensions/k8s_metadata/factory.ts'
+import { sigv4AuthExtension } from '../../extensions/sigv4auth/factory.ts'
 import { accessLogRecordsProcessor } from '../../processors/access_log_records/factory.ts'
 import { attributesProcessor } from '../../processors/attributes/factory.ts'
 import { batchProcessor } from '../../processors/batch/factory.ts'
@@ -51,6 +53,7 @@ export const registry: Registry = {
     transformProcessor,
     meshMetricsConnector,
     meshTracesConnector,
+    awsEmfExporter,
     debugExporter,
     fileExporter,
     prometheusExporter,
@@ -62,6 +65,7 @@ export const registry: Registry = {
     k8sMetadataExtension,
     bearerTokenAuthExtension,
     basicAuthExtension,
+    sigv4AuthExtension,
     fileStorageExtension,
   ],
 }

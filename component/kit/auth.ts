@@ -64,6 +64,8 @@ export interface OutgoingRequest {
 
 /** An answer that may say that a proof was not accepted. */
 export interface RefusedProof {
+  /** Of the request. */
+  readonly url: URL
   readonly code: number
   readonly headers: IncomingHttpHeaders
   readonly body: Uint8Array

@@ -1,34 +1,58 @@
 import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
 import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { constants, deflate, gzip, zstdCompress } from 'node:zlib'
 import { Agent as PlainAgent, request as plainRequest } from '../../lib/node_http.ts'
 import type { Settings } from '../component.ts'
 import { PermanentError, RefusedError } from '../consumer.ts'
 import { type AuthConfig, type ClientAuthenticator, clientAuthenticatorOf } from './auth.ts'
 import { ClientTls, type ClientTlsOptions, type TlsClientConfig } from './tls_client.ts'
 
-/** Compression in Node.js' thread pool. */
-const gzipAsync = promisify(gzip)
-/** A connection that nobody uses is closed after this. */
-const IDLE_MS = 90_000
+const gzipped = promisify(gzip)
+const deflated = promisify(deflate)
+const zstdCompressed = promisify(zstdCompress)
+
+/** Compression in Node.js' thread pool, by the name of its content coding; without a level, at that of the library. */
+const CODINGS = {
+  gzip: (bytes: Uint8Array, level?: number) => gzipped(bytes, level === undefined ? {} : { level }),
+  deflate: (bytes: Uint8Array, level?: number) => deflated(bytes, level === undefined ? {} : { level }),
+  zstd: (bytes: Uint8Array, level?: number) => zstdCompressed(bytes, level === undefined ? {} : { params: { [constants.ZSTD_c_compressionLevel]: level } }),
+} as const
+
+/** How connections are kept unless the options say otherwise: as the Collector does. */
+const CONNECTIONS: HttpConnections = { isKept: true, most: 0, mostIdle: 100, idleMs: 90_000 }
+/** A proxy that has not opened a tunnel by then will not; its connection is given up. */
+const TUNNEL_MS = 30_000
 /** Most proofs that a request is sent with: the second may have the right time, and the third new credentials. */
 const PROOFS_MAX = 3
 /** Longest part of an unknown answer that is shown. */
 const TEXT_MAX = 200
 
+/** How connections are kept. */
+export interface HttpConnections {
+  /** False: every request has one of its own. */
+  readonly isKept: boolean
+  /** Most of them; 0 = as many as there are requests at a time. */
+  readonly most: number
+  /** Most of them that are kept without a request. */
+  readonly mostIdle: number
+  /** One that nobody uses is closed after this; 0 = never. */
+  readonly idleMs: number
+}
+
 /** What a sender is configured with. */
 export interface HttpSenderOptions {
   readonly tls: TlsClientConfig
   readonly headers: Readonly<Record<string, string>>
-  readonly compression: 'gzip' | 'none'
+  readonly compression: keyof typeof CODINGS | 'none'
   readonly auth?: AuthConfig | undefined
   /** Proves who sends, instead of the authenticator that `auth` names. */
   readonly authenticator?: ClientAuthenticator
   /** URL of the HTTP proxy that connections go through. */
   readonly proxy?: string | undefined
-  /** How hard `gzip` tries, 1 (fast) to 9 (small); that of zlib by default. */
-  readonly gzipLevel?: number
+  /** How hard compression tries: of gzip and deflate 1 (fast) to 9 (small), of zstd 1 to 22; by default as hard as its library. */
+  readonly compressionLevel?: number | undefined
+  readonly connections?: HttpConnections
   /** Most of an answer that is kept; the rest is read and forgotten. */
   readonly answerBytesMax: number
 }
@@ -51,7 +75,7 @@ export interface HttpAnswer {
   readonly body: Buffer
 }
 
-/** Sends HTTP/1.1 requests over connections that are kept, for exporters whose backends take JSON. */
+/** Sends HTTP/1.1 requests of exporters: compressed, with a proof of who sends, over TLS and through a proxy as configured. */
 export class HttpSender {
   readonly #settings: Settings
   readonly #options: HttpSenderOptions
@@ -69,7 +93,14 @@ export class HttpSender {
   start(): void {
     const { auth, authenticator, proxy } = this.#options
     this.#auth = authenticator ?? clientAuthenticatorOf(this.#settings, auth)
-    const options = { keepAlive: true, timeout: IDLE_MS, ...(proxy === undefined ? {} : { proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } }) }
+    const { isKept, most, mostIdle, idleMs } = this.#options.connections ?? CONNECTIONS
+    const options = {
+      keepAlive: isKept,
+      maxSockets: most === 0 ? Number.POSITIVE_INFINITY : most,
+      maxFreeSockets: mostIdle,
+      ...(idleMs > 0 ? { timeout: idleMs } : {}),
+      ...(proxy === undefined ? {} : { proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } }),
+    }
     this.#plain = new PlainAgent(options)
     const tls = new ClientTls(this.#options.tls, this.#settings)
     const secure = (tlsOptions: ClientTlsOptions): TlsAgent => new TlsAgent({ ...options, ...tlsOptions })
@@ -85,20 +116,24 @@ export class HttpSender {
    * when there is no answer, and with the signal's reason when that aborts.
    */
   async send({ method, url, contentType, headers: own, body: plain, signal }: HttpRequest): Promise<HttpAnswer> {
-    const { compression, gzipLevel: level } = this.#options
-    const isPacked = compression === 'gzip'
-    const body = isPacked ? await gzipAsync(plain, level === undefined ? {} : { level }) : plain
-    const headers: Record<string, string> = { 'content-type': contentType, 'user-agent': 'meshscope', ...(isPacked ? { 'content-encoding': 'gzip' } : {}) }
+    const { compression, compressionLevel } = this.#options
+    const body = compression === 'none' ? plain : await CODINGS[compression](plain, compressionLevel)
+    const headers: Record<string, string> = { 'content-type': contentType, 'user-agent': 'meshscope' }
     for (const [key, value] of Object.entries(this.#options.headers)) headers[key.toLowerCase()] = value
-    Object.assign(headers, own)
+    Object.assign(headers, own, compression === 'none' ? {} : { 'content-encoding': compression })
     for (let proofs = 1; ; proofs++) {
       const proof = await this.#auth?.headers({ method, url, headers, body })
       // The proof may have taken longer than the attempt; the queue has given it up then and would send the request twice.
       signal.throwIfAborted()
       const answer = await this.#exchange({ method, url, body, signal, headers: { ...headers, ...proof, 'content-length': String(body.length) } })
       const isRefusal = answer.code >= 400 && answer.code < 500 && proofs < PROOFS_MAX
-      if (!isRefusal || (await this.#auth?.refused?.(answer)) !== true) return answer
+      if (!isRefusal || (await this.#auth?.refused?.({ ...answer, url })) !== true) return answer
     }
+  }
+
+  /** True when who sends is proved by something that changes, so that a refusal (401, 403) says nothing of the data. */
+  get hasChangingProof(): boolean {
+    return this.#auth?.refused !== undefined
   }
 
   /** Closes the connections. Safe twice and without `start`. */
@@ -115,12 +150,17 @@ export class HttpSender {
     signal,
     headers,
   }: Omit<HttpRequest, 'contentType'> & { readonly headers: Readonly<Record<string, string>> }): Promise<HttpAnswer> {
+    const { proxy } = this.#options
     return new Promise((resolve, reject) => {
-      const fail = (error: Error): void => reject(signal.aborted ? (signal.reason as Error) : new RefusedError(describe(error, url), { cause: error }))
-      const options = { method, headers, signal }
+      const fail = (error: Error): void => reject(signal.aborted ? (signal.reason as Error) : new RefusedError(describe(error, url, proxy), { cause: error }))
+      // While a proxy is asked for a tunnel the request does not tell that it was given up.
+      const giveUp = (): void => reject(signal.reason as Error)
+      signal.addEventListener('abort', giveUp, { once: true })
+      const options = { method, headers, signal, ...(proxy === undefined ? {} : { timeout: TUNNEL_MS }) }
       const request: ClientRequest =
         url.protocol === 'https:' ? tlsRequest(url, { ...options, agent: this.#secure }) : plainRequest(url, { ...options, agent: this.#plain })
       request.on('error', fail)
+      request.on('close', () => signal.removeEventListener('abort', giveUp))
       request.on('response', (message) => {
         readBody(message, this.#options.answerBytesMax).then(
           (answer) => resolve({ code: message.statusCode ?? 0, headers: message.headers, body: answer }),
@@ -132,12 +172,15 @@ export class HttpSender {
   }
 }
 
-/** What an answer other than success means for a request: a `RefusedError` for the codes in `retryable`, else a `PermanentError`. */
+/**
+ * What an answer other than success means for a request: a `RefusedError` for the codes in `retryable`, else a `PermanentError`.
+ * `reasonOf` reads what the body says; its text as it is unless given.
+ */
 export function httpFailure(
   { code, headers, body }: HttpAnswer,
-  { retryable, nowMs }: { readonly retryable: ReadonlySet<number>; readonly nowMs: number },
+  { retryable, nowMs, reasonOf = textOf }: { readonly retryable: ReadonlySet<number>; readonly nowMs: number; readonly reasonOf?: (body: Buffer) => string },
 ): Error {
-  const said = body.toString('utf8').trim()
+  const said = reasonOf(body)
   const reason = said.length > TEXT_MAX ? `${said.slice(0, TEXT_MAX)}…` : said
   const text = `HTTP ${code}${reason === '' ? '' : `: ${reason}`}`
   if (code >= 300 && code < 400)
@@ -171,7 +214,14 @@ function retryAfter(value: string | undefined, nowMs: number): number | undefine
   return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs)
 }
 
-function describe(error: Error, url: URL): string {
+function textOf(body: Buffer): string {
+  return body.toString('utf8').trim()
+}
+
+/** The host of a proxy is shown, its user information never. */
+function describe(error: Error, url: URL, proxy: string | undefined): string {
   const { code } = error as NodeJS.ErrnoException
-  return code === 'ECONNREFUSED' ? `nobody listens at ${url.host}` : `${url.host}: ${error.message}`
+  const place = proxy === undefined ? url.host : `${url.host} through the proxy ${new URL(proxy).host}`
+  if (code !== 'ECONNREFUSED') return `${place}: ${error.message}`
+  return `nobody listens at ${proxy === undefined ? url.host : `the proxy ${new URL(proxy).host}`}`
 }

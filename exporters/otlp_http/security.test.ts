@@ -134,4 +134,15 @@ describe('an authenticator', () => {
     expect(gunzipSync(request?.body ?? Buffer.alloc(0))).toEqual(to.requests[0]?.body)
     expect(to.requests[0]?.headers['authorization']).toBe('signed')
   })
+
+  test('that is refused is sent again at once with another one, and later while there is none', async () => {
+    const to = await new FakeOtlpHttpServer().start()
+    open.push(to)
+    to.answer = () => ({ code: 403 })
+    let others = 1
+    const proof = authenticator({ headers: () => ({ authorization: `Proof ${others}` }), refused: ({ code }) => code === 403 && others-- > 0 })
+    const { exporter } = await exporterTo(to.url, settings, proof)
+    await expect(exporter.consumers.logs?.consume(LOGS)).rejects.toMatchObject({ name: 'RefusedError', message: 'HTTP 403' })
+    expect(to.requests.map(({ headers }) => headers['authorization'])).toEqual(['Proof 1', 'Proof 0'])
+  })
 })

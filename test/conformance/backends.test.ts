@@ -7,10 +7,19 @@ import { registry } from '../../cmd/meshscope/components.ts'
 import { EXIT } from '../../cmd/meshscope/exit_codes.ts'
 
 const REPOSITORY = join(import.meta.dirname, '../..')
-const ENV = { ELASTIC_API_KEY: 'key', OPENSEARCH_PASSWORD: 'password' }
+const ENV = { ELASTIC_API_KEY: 'key', OPENSEARCH_PASSWORD: 'password', HOSTNAME: 'node-1' }
+
+/** Of those that take other signals than traces. */
+const SIGNALS: Readonly<Record<string, readonly string[]>> = {
+  Elasticsearch: ['logs', 'traces'],
+  OpenSearch: ['logs', 'traces'],
+  'Loki 3': ['logs'],
+  'Amazon CloudWatch Logs': ['logs'],
+}
 
 interface Block {
   readonly exporters: Readonly<Record<string, object>>
+  readonly extensions?: Readonly<Record<string, object>>
 }
 
 /** The blocks of a document, by the headings above them. */
@@ -24,16 +33,21 @@ function blocksOf(path: string): [string, Block][] {
 const blocks = blocksOf('docs/backends.md')
 
 test('docs/backends.md has a block for every backend', () => {
-  expect(blocks.map(([heading]) => heading)).toEqual(['Elasticsearch', 'OpenSearch', 'Loki 3', 'Jaeger 2', 'Tempo', 'Zipkin', 'AWS X-Ray'])
+  const backends = ['Elasticsearch', 'OpenSearch', 'Loki 3', 'Jaeger 2', 'Tempo', 'Zipkin', 'AWS X-Ray', 'Amazon CloudWatch Logs']
+  expect(blocks.map(([heading]) => heading)).toEqual(backends)
 })
 
-test.for(blocks)('the block of %s is good for the signals that its backend takes', async ([heading, { exporters }]) => {
+test.for(blocks)('the block of %s is good for the signals that its backend takes', async ([heading, { exporters, extensions = {} }]) => {
   const names = Object.keys(exporters)
-  const signals = heading === 'Loki 3' ? ['logs'] : heading === 'Elasticsearch' || heading === 'OpenSearch' ? ['logs', 'traces'] : ['traces']
+  const signals = SIGNALS[heading] ?? ['traces']
   const config = {
     receivers: { otlp: { protocols: { grpc: {} } } },
     exporters,
-    service: { pipelines: Object.fromEntries(signals.map((signal) => [signal, { receivers: ['otlp'], exporters: names }])) },
+    extensions,
+    service: {
+      extensions: Object.keys(extensions),
+      pipelines: Object.fromEntries(signals.map((signal) => [signal, { receivers: ['otlp'], exporters: names }])),
+    },
   }
   let said = ''
   const io = { out: (text: string) => void (said += text), err: (text: string) => void (said += text), env: ENV, hasColour: false }

@@ -35,6 +35,7 @@ const REQUIRED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'exporter otlp_http': { endpoint: 'http://127.0.0.1:4318' },
   'exporter elasticsearch': { endpoint: 'http://127.0.0.1:9200' },
   'exporter zipkin': { endpoint: 'http://127.0.0.1:9411/api/v2/spans' },
+  'exporter awsemf': { region: 'us-east-1', endpoint: 'http://127.0.0.1:4566' },
   'processor transform': { log_statements: ['set(log.attributes["a"], 1)'] },
   'extension file_storage': { directory: join(folder, 'storage') },
   'extension bearertokenauth': { token: 'token' },

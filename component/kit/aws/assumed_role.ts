@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import type { Settings } from '../../component.ts'
 import { HttpSender, type HttpSenderOptions } from '../http_sender.ts'
 import type { AwsCredentials, CredentialSource } from './credentials.ts'
@@ -12,15 +13,17 @@ export interface AssumedRoleOptions {
   readonly roleArn: string
   readonly externalId?: string | undefined
   readonly sessionName: string
+  /** File with the token of a web identity that may assume the role; it is read each time, because it is exchanged. */
+  readonly webIdentityTokenFile?: string | undefined
   /** The address of STS. */
   readonly url: URL
-  /** How STS is reached; `authenticator` signs with the credentials that may assume the role. */
+  /** How STS is reached; `authenticator` signs with the credentials that may assume the role, if there is no token. */
   readonly http: HttpSenderOptions
 }
 
 /**
- * Credentials of a role that other credentials may assume: AssumeRole of STS
- * (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html). Asked for by many at a time, STS is asked once;
+ * Credentials of a role that other credentials or a web identity may assume: AssumeRole and AssumeRoleWithWebIdentity of STS
+ * (https://docs.aws.amazon.com/STS/latest/APIReference/). Asked for by many at a time, STS is asked once;
  * while it does not answer, what it gave is used until that expires.
  */
 export class AssumedRole implements CredentialSource {
@@ -67,9 +70,7 @@ export class AssumedRole implements CredentialSource {
   }
 
   async #ask(): Promise<void> {
-    const { roleArn, externalId, sessionName, url } = this.#options
-    const form = new URLSearchParams({ Action: 'AssumeRole', Version: '2011-06-15', RoleArn: roleArn, RoleSessionName: sessionName })
-    if (externalId !== undefined) form.set('ExternalId', externalId)
+    const { roleArn, url } = this.#options
     const timeout = new AbortController()
     const stopTimer = this.#settings.clock.after(TIMEOUT_MS, () => timeout.abort(new Error(`${url.host}: no answer within ${TIMEOUT_MS} ms`)))
     try {
@@ -77,16 +78,24 @@ export class AssumedRole implements CredentialSource {
         method: 'POST',
         url,
         contentType: 'application/x-www-form-urlencoded',
-        body: Buffer.from(form.toString()),
+        body: Buffer.from(String(await this.#form())),
         signal: timeout.signal,
       })
-      if (answer.code !== 200) throw awsErrorOf('AssumeRole', answer)
+      if (answer.code !== 200) throw awsErrorOf('STS', answer)
       this.#held = credentialsOf(answer.body)
     } catch (cause) {
       throw new Error(`cannot assume role_arn ${roleArn}: ${(cause as Error).message}`, { cause })
     } finally {
       stopTimer()
     }
+  }
+
+  async #form(): Promise<URLSearchParams> {
+    const { roleArn, externalId, sessionName, webIdentityTokenFile: file } = this.#options
+    const form = { Version: '2011-06-15', RoleArn: roleArn, RoleSessionName: sessionName }
+    if (file !== undefined)
+      return new URLSearchParams({ Action: 'AssumeRoleWithWebIdentity', ...form, WebIdentityToken: (await readFile(file, 'utf8')).trim() })
+    return new URLSearchParams({ Action: 'AssumeRole', ...form, ...(externalId === undefined ? {} : { ExternalId: externalId }) })
   }
 }
 

@@ -133,6 +133,6 @@ describe('a role', () => {
     const settings = fakeSettings('exporter', 'awsemf')
     const { source, sts } = await role(new CredentialBook(() => settings.clock.now()), settings)
     sts.isAway = true
-    await expect(source.get()).rejects.toThrow(`cannot assume role_arn ${ROLE.role_arn}: AssumeRole: HTTP 503: away`)
+    await expect(source.get()).rejects.toThrow(`cannot assume role_arn ${ROLE.role_arn}: STS: HTTP 503: away`)
   })
 })

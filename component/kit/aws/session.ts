@@ -12,6 +12,10 @@ export interface AwsSessionOptions {
   readonly config: AwsSessionConfig
   readonly region: string
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Names the session of `role_arn` in the account's audit log, instead of one with the host's name. */
+  readonly sessionName?: string | undefined
+  /** A web identity that may assume `role_arn`, instead of credentials that are found. */
+  readonly webIdentityTokenFile?: string | undefined
 }
 
 /** The credentials that a component's settings tell of: those found in the environment, and the role to assume with them. */
@@ -19,7 +23,7 @@ export class AwsSession {
   readonly credentials: CredentialSource
   readonly #role: AssumedRole | undefined
 
-  constructor(settings: Settings, { config, region, env }: AwsSessionOptions) {
+  constructor(settings: Settings, { config, region, env, sessionName = defaultSessionName(), webIdentityTokenFile }: AwsSessionOptions) {
     const chain = new CredentialChain(config, { log: settings.log, region })
     const { role_arn: roleArn, external_id: externalId } = config
     if (roleArn === undefined) {
@@ -27,12 +31,14 @@ export class AwsSession {
       return
     }
     const signer = new AwsSigner({ credentials: chain, region, service: 'sts', clock: settings.clock })
+    const proof = webIdentityTokenFile === undefined ? { authenticator: signer } : {}
     this.#role = new AssumedRole(settings, {
       roleArn,
       externalId,
-      sessionName: sessionName(),
+      sessionName,
+      webIdentityTokenFile,
       url: serviceUrl({ host: 'sts', variable: 'STS' }, region, { env }),
-      http: { ...awsConnection(config), compression: 'none', authenticator: signer, answerBytesMax: 64 << 10 },
+      http: { ...awsConnection(config), compression: 'none', ...proof, answerBytesMax: 64 << 10 },
     })
     this.credentials = this.#role
   }
@@ -64,7 +70,7 @@ export function awsConnection(config: AwsSessionConfig): Pick<HttpSenderOptions,
   return { tls, headers: {}, proxy }
 }
 
-/** Names the session in the account's audit log; of the characters that STS takes. */
-function sessionName(): string {
+/** Of the characters that STS takes. */
+function defaultSessionName(): string {
   return `meshscope-${hostname()}`.replace(/[^\w+=,.@-]/g, '-').slice(0, 64)
 }

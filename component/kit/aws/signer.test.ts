@@ -93,6 +93,7 @@ test('the headers to add are those of the proof, and the session token is signed
 
 describe('a refused request', () => {
   const answer = (type: string, dateMs = TIME_MS) => ({
+    url: new URL('https://example.amazonaws.com/'),
     code: 400,
     headers: { date: new Date(dateMs).toUTCString() },
     body: Buffer.from(JSON.stringify({ __type: `com.amazon.coral.service#${type}`, message: 'why' })),
@@ -122,7 +123,7 @@ describe('a refused request', () => {
     const credentials = new FixedCredentials()
     const signer = signerOf({ credentials })
     expect(await signer.refused(answer('AccessDeniedException', TIME_MS + 20 * 60_000))).toBe(false)
-    expect(await signer.refused({ code: 400, headers: {}, body: Buffer.from('<html>') })).toBe(false)
+    expect(await signer.refused({ ...answer(''), code: 400, headers: {}, body: Buffer.from('<html>') })).toBe(false)
     expect([signer.clockOffsetMs, credentials.refreshes]).toEqual([0, 0])
   })
 })

@@ -125,6 +125,28 @@ describe('sending', () => {
     await backend.answer({ rejected: 2 })
     expect(ledger(settings)).toMatchObject({ sent: 3, dropped: { rejected: 2 }, queued: 0 })
   })
+
+  test('counts what is done with of a request by parts, also when the rest is given up', async () => {
+    const parts = [
+      { sent: 3, rejected: 1 },
+      { sent: 2, rejected: 0 },
+    ]
+    const { queue, settings } = await started(
+      {},
+      {
+        send: (_request, { settled: done }) => {
+          const part = parts.shift()
+          if (part !== undefined) done(part)
+          return Promise.reject(parts.length > 0 ? new RefusedError('busy', { retryAfterMs: 100 }) : new PermanentError('never'))
+        },
+      },
+    )
+    await queue.offer(item('a', 10))
+    await settled()
+    settings.clock.advance(100)
+    await settled()
+    expect(ledger(settings)).toMatchObject({ sent: 5, dropped: { rejected: 1, permanent: 4 }, queued: 0 })
+  })
 })
 
 describe('failures', () => {

@@ -12,7 +12,7 @@ import { CLOCK_OFFSET_SECONDS, REQUEST_SECONDS, REQUESTS } from '../telemetry.ts
 /** Most of an answer that is kept: those of the operations here are short. */
 const ANSWER_BYTES_MAX = 64 << 10
 /** Documents repeat themselves: harder work makes them little smaller (docs/decisions/0012_aws.md). */
-const GZIP_LEVEL = 1
+const GZIP_LEVEL = 3
 
 /** Operations of CloudWatch Logs that are used. */
 export type LogsOperation = 'PutLogEvents' | 'CreateLogStream' | 'CreateLogGroup' | 'PutRetentionPolicy'
@@ -42,7 +42,7 @@ export class LogsApi {
     const sender = new HttpSender(this.#settings, {
       ...awsConnection(this.#config),
       compression: 'gzip',
-      gzipLevel: GZIP_LEVEL,
+      compressionLevel: GZIP_LEVEL,
       authenticator: signer,
       answerBytesMax: ANSWER_BYTES_MAX,
     })
