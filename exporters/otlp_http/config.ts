@@ -1,5 +1,6 @@
 import { configSchema, type FieldProblem, type FromSchema } from '../../component/config_schema.ts'
 import { authSchema } from '../../component/kit/auth.ts'
+import { isHttpUrl } from '../../component/kit/http_sender.ts'
 import { checkHeaders } from '../../component/kit/otlp_export/headers.ts'
 import { checkQueue, QUEUE_PROPERTIES } from '../../component/kit/queue/config.ts'
 import { checkTlsClient, tlsClientSchema } from '../../component/kit/tls_client.ts'
@@ -99,8 +100,4 @@ function checkLevel({ compression, compression_params: params }: OtlpHttpConfig)
   const path = ['compression_params', 'level']
   if (compression === 'none') return [{ path, problem: 'a level without compression', expected: 'a compression', hint: 'remove it or set compression' }]
   return [{ path, problem: `not a level of ${compression}`, expected: `1 to ${LEVELS_MAX[compression]}`, found: String(level) }]
-}
-
-function isHttpUrl(text: string): boolean {
-  return /^https?:\/\/./.test(text) && URL.canParse(text)
 }
