@@ -140,10 +140,10 @@ suite('the chart', ['helm'], ({ helm }) => {
   })
 
   test('lays config on what presets make, and takes alternateConfig as it is', () => {
-    const added = { config: { exporters: { debug: {} }, service: { pipelines: { metrics: { exporters: ['prometheus', 'debug'] } } } } }
+    const added = { config: { exporters: { debug: {} }, service: { pipelines: { 'metrics/mesh': { exporters: ['prometheus', 'debug'] } } } } }
     expect(configFor(added)).toMatchObject({
       exporters: { prometheus: {}, debug: {} },
-      service: { pipelines: { metrics: { receivers: ['mesh_metrics'], exporters: ['prometheus', 'debug'] } } },
+      service: { pipelines: { 'metrics/mesh': { receivers: ['mesh_metrics'], exporters: ['prometheus', 'debug'] } } },
     })
     const whole = { extensions: { health_check: { endpoint: '0.0.0.0:13133' } }, service: { extensions: ['health_check'], pipelines: {} } }
     expect(configFor({ alternateConfig: whole, config: { exporters: { debug: {} } } })).toEqual(whole)
@@ -167,16 +167,19 @@ suite('the chart', ['helm'], ({ helm }) => {
     }
   })
 
-  test('makes of CloudWatch metrics what fits the sources', () => {
-    const emf = { cloudwatchEmf: { enabled: true }, prometheus: { enabled: false } }
-    const declared = (presets: object): unknown => configFor({ presets: { ...emf, ...presets } })
-    expect(declared({})).toMatchObject({
-      exporters: { awsemf: { metric_declaration_preset: 'mesh' } },
+  test('declares CloudWatch metrics by their source, so that none keeps the others out', () => {
+    const presets = { statsd: { enabled: true }, otlp: { enabled: true }, cloudwatchEmf: { enabled: true }, prometheus: { enabled: false } }
+    expect(configFor({ presets })).toMatchObject({
       connectors: { mesh_metrics: { metrics_flush_interval: '60s' } },
+      exporters: {
+        'awsemf/mesh': { metric_declaration_preset: 'mesh' },
+        'awsemf/statsd': { metric_declaration_preset: 'none' },
+        'awsemf/otlp': { metric_declaration_preset: 'none' },
+      },
+      service: { pipelines: { 'metrics/mesh': { exporters: ['awsemf/mesh'] }, 'metrics/statsd': { exporters: ['awsemf/statsd'] } } },
     })
-    const envoy = { als: { enabled: false }, statsd: { enabled: true, profile: 'envoy' } }
-    expect(declared(envoy)).toMatchObject({ exporters: { awsemf: { metric_declaration_preset: 'envoy_statsd' } } })
-    expect(declared({ als: { enabled: false }, statsd: { enabled: true } })).toMatchObject({ exporters: { awsemf: { metric_declaration_preset: 'none' } } })
+    const envoy = { ...presets, als: { enabled: false }, statsd: { enabled: true, profile: 'envoy' } }
+    expect(configFor({ presets: envoy })).toMatchObject({ exporters: { 'awsemf/statsd': { metric_declaration_preset: 'envoy_statsd' } } })
   })
 
   test('gives rights for what config adds to the presets', () => {

@@ -167,9 +167,9 @@ prometheus:
     {{- end }}
 {{- end }}
 {{- end }}
-{{- with $presets.cloudwatchEmf }}
-{{- if .enabled }}
-awsemf:
+{{- range $source, $declared := include "meshscope.emfSources" . | fromYaml }}
+awsemf/{{ $source }}:
+  {{- with $presets.cloudwatchEmf }}
   {{- with .region }}
   region: {{ . | quote }}
   {{- end }}
@@ -177,10 +177,24 @@ awsemf:
   log_group_name: {{ .logGroupName | quote }}
   log_stream_name: {{ .logStreamName | quote }}
   log_retention: {{ .logRetentionDays | int }}
-  {{- $envoy := and $presets.statsd.enabled (eq $presets.statsd.profile "envoy") }}
-  metric_declaration_preset: {{ default (ternary "mesh" (ternary "envoy_statsd" "none" $envoy) $presets.als.enabled) .metricDeclarations }}
+  metric_declaration_preset: {{ $declared }}
+  {{- end }}
 {{- end }}
-{{- end }}
+{{- end -}}
+
+{{/*
+Where metrics for CloudWatch come from, and which of them are declared, as YAML: {source: declarations}. One exporter for
+each, since what an exporter declares leaves everything else out of CloudWatch.
+*/}}
+{{- define "meshscope.emfSources" -}}
+{{- $presets := .Values.presets -}}
+{{- $sources := dict -}}
+{{- if $presets.cloudwatchEmf.enabled -}}
+{{- if $presets.als.enabled }}{{ $_ := set $sources "mesh" "mesh" }}{{ end -}}
+{{- if $presets.statsd.enabled }}{{ $_ := set $sources "statsd" (ternary "envoy_statsd" "none" (eq $presets.statsd.profile "envoy")) }}{{ end -}}
+{{- if $presets.otlp.enabled }}{{ $_ := set $sources "otlp" "none" }}{{ end -}}
+{{- end -}}
+{{- toYaml $sources -}}
 {{- end -}}
 
 {{- define "meshscope.exportsAccessLogs" -}}

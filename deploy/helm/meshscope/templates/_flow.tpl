@@ -8,22 +8,26 @@
 
 {{- $backend := list -}}
 {{- if $presets.otlpExport.enabled }}{{ $backend = list (printf "otlp_%s" $presets.otlpExport.protocol) }}{{ end -}}
-{{- $metricsTo := $backend -}}
-{{- if $presets.prometheus.enabled }}{{ $metricsTo = prepend $metricsTo "prometheus" }}{{ end -}}
-{{- if $presets.cloudwatchEmf.enabled }}{{ $metricsTo = append $metricsTo "awsemf" }}{{ end -}}
-{{- $sender := ternary (list "k8s_attributes") (list) $presets.kubernetesAttributes.enabled -}}
+{{- $metricsTo := dict -}}
+{{- range $source := list "mesh" "statsd" "otlp" -}}
+{{- $to := $backend -}}
+{{- if $presets.prometheus.enabled }}{{ $to = prepend $to "prometheus" }}{{ end -}}
+{{- if $presets.cloudwatchEmf.enabled }}{{ $to = append $to (printf "awsemf/%s" $source) }}{{ end -}}
+{{- $_ := set $metricsTo $source $to -}}
+{{- end -}}
 
 {{- $pipelines := dict -}}
-{{- $metricsFrom := list -}}
-{{- $tracesFrom := list -}}
 {{- if $presets.als.enabled -}}
-{{- $connectors := list "mesh_metrics" -}}
-{{- $metricsFrom = list "mesh_metrics" -}}
+{{- $connectors := list -}}
+{{- if $metricsTo.mesh -}}
+{{- $connectors = append $connectors "mesh_metrics" -}}
+{{- $_ := set $pipelines "metrics/mesh" (dict "receivers" (list "mesh_metrics") "exporters" $metricsTo.mesh) -}}
+{{- end -}}
 {{- if and $backend $presets.otlpExport.meshTraces -}}
 {{- $connectors = append $connectors "mesh_traces" -}}
-{{- $tracesFrom = append $tracesFrom "mesh_traces" -}}
+{{- $_ := set $pipelines "traces/mesh" (dict "receivers" (list "mesh_traces") "exporters" $backend) -}}
 {{- end -}}
-{{- if $metricsTo -}}
+{{- if $connectors -}}
 {{- $_ := set $pipelines "logs/mesh" (dict "receivers" (list "envoyals") "processors" (append $guard "mesh") "exporters" $connectors) -}}
 {{- end -}}
 {{- if include "meshscope.exportsAccessLogs" . -}}
@@ -33,22 +37,18 @@
 {{- end -}}
 
 {{- if $presets.statsd.enabled -}}
-{{- $metricsFrom = append $metricsFrom "statsd" -}}
+{{- if $metricsTo.statsd }}{{ $_ := set $pipelines "metrics/statsd" (dict "receivers" (list "statsd") "exporters" $metricsTo.statsd) }}{{ end -}}
+{{- /* Events and service checks of DogStatsD. */ -}}
 {{- if $backend }}{{ $_ := set $pipelines "logs/statsd" (dict "receivers" (list "statsd") "exporters" $backend) }}{{ end -}}
 {{- end -}}
 
-{{- if and $metricsFrom $metricsTo -}}
-{{- $_ := set $pipelines "metrics" (dict "receivers" $metricsFrom "exporters" $metricsTo) -}}
-{{- end -}}
-
 {{- if $presets.otlp.enabled -}}
-{{- $processors := concat $guard $sender -}}
-{{- if $metricsTo }}{{ $_ := set $pipelines "metrics/otlp" (dict "receivers" (list "otlp") "processors" $processors "exporters" $metricsTo) }}{{ end -}}
+{{- $processors := concat $guard (ternary (list "k8s_attributes") (list) $presets.kubernetesAttributes.enabled) -}}
+{{- if $metricsTo.otlp }}{{ $_ := set $pipelines "metrics/otlp" (dict "receivers" (list "otlp") "processors" $processors "exporters" $metricsTo.otlp) }}{{ end -}}
 {{- if $backend -}}
 {{- $_ := set $pipelines "logs/otlp" (dict "receivers" (list "otlp") "processors" $processors "exporters" $backend) -}}
 {{- $_ := set $pipelines "traces/otlp" (dict "receivers" (list "otlp") "processors" $processors "exporters" $backend) -}}
 {{- end -}}
 {{- end -}}
-{{- if $tracesFrom }}{{ $_ := set $pipelines "traces/mesh" (dict "receivers" $tracesFrom "exporters" $backend) }}{{ end -}}
 {{- toYaml (dict "extensions" $extensions "pipelines" $pipelines) -}}
 {{- end -}}
