@@ -78,7 +78,7 @@ type PresentKeys<P, S> = {
 }[keyof P]
 type Simplify<T> = { [K in keyof T]: T[K] } & {}
 
-/** A config problem found by a check across fields. The loader adds file, line and column. */
+/** A config problem, or a warning, found by a check across fields. The loader adds file, line and column. */
 export interface FieldProblem {
   /** Path below the component, such as `['tls', 'cert_file']`. */
   readonly path: readonly (string | number)[]
@@ -89,6 +89,8 @@ export interface FieldProblem {
   readonly hint?: string
   /** Where the problem stands when it is in a file that the setting names; line and column from 1. Without it, where the setting stands. */
   readonly place?: FieldPlace
+  /** Suspicious only: the config is good all the same. */
+  readonly isWarning?: boolean
 }
 
 /** A place in a file that a setting names. */
@@ -101,7 +103,7 @@ export interface FieldPlace {
 /** A component's config: its schema, and checks that a schema cannot express. */
 export interface ConfigSchema<C = unknown> {
   readonly schema: ObjectSchema
-  /** Runs only when the schema holds; returns every problem it finds. */
+  /** Runs only when the schema holds; returns every problem and warning it finds. */
   readonly check?: (config: C) => readonly FieldProblem[]
 }
 

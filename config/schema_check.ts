@@ -32,7 +32,7 @@ export interface Subject {
 /**
  * Checks one piece of config against its schema and its own checks across fields.
  *
- * Returns the value with defaults filled in, or undefined after adding every problem found. An absent or null piece is
+ * Returns the value with defaults filled in, or undefined after adding every problem found; warnings are added, too, and do no harm. An absent or null piece is
  * an empty object.
  */
 export function checkSchema({ root, path, config }: Subject, problems: ProblemList): unknown {
@@ -47,16 +47,18 @@ export function checkSchema({ root, path, config }: Subject, problems: ProblemLi
   const found = config.check?.(checked) ?? []
   for (const problem of found) {
     const full = [...path, ...problem.path]
-    problems.add({
+    const said = {
       origin: originOf(valueOrigin(root, full), problem.place),
       path: formatPath(full),
       problem: problem.problem,
       expected: problem.expected,
       found: withVia(problem.found, root, full),
       hint: problem.hint,
-    })
+    }
+    if (problem.isWarning === true) problems.warn(said)
+    else problems.add(said)
   }
-  return found.length === 0 ? checked : undefined
+  return found.every(({ isWarning }) => isWarning === true) ? checked : undefined
 }
 
 /** A place in a file that a setting names comes right after the source of the setting. */

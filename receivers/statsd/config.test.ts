@@ -87,6 +87,31 @@ describe('a mapping file', () => {
     expect(new Set(problems.map(({ place }) => place?.file))).toEqual(new Set([path]))
   })
 
+  test('with weak spots is good, with warnings at their places', () => {
+    const path = file('weak.yml', 'mappings:\n- match: a.*\n  name: b\n- match: a.b\n  name: c_$1\n')
+    expect(problemsOf({ mapping_file: path }).map(({ place, problem, isWarning }) => [place?.line, problem, isWarning])).toEqual([
+      [4, 'rule is never reached', true],
+      [5, 'reference to nothing', true],
+    ])
+    const inline = {
+      mapping: {
+        mappings: [
+          { match: 'a.*', name: 'b' },
+          { match: 'a.b', name: 'c' },
+        ],
+      },
+    }
+    expect(problemsOf(inline)).toEqual([
+      {
+        path: ['mapping', 'mappings', 1, 'match'],
+        problem: 'rule is never reached',
+        found: '"a.b"',
+        hint: 'rule 1 takes all that it fits; put the narrower rule first',
+        isWarning: true,
+      },
+    ])
+  })
+
   test.for([
     { name: 'is not there', path: join(folder, 'none.yml'), problem: 'file not found' },
     { name: 'is a folder', path: folder, problem: 'not a file' },

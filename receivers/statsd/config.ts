@@ -3,6 +3,8 @@ import { parseEndpoint } from '../../lib/endpoint.ts'
 import { checkMappingFile } from './mapping_file.ts'
 import { mappingSchema } from './mapping_schema.ts'
 import { checkMapping } from './naming/mapping_check.ts'
+import { unreachedFaults } from './naming/mapping_explain.ts'
+import type { MappingFault } from './naming/mapping_values.ts'
 
 const MIB = 1 << 20
 
@@ -249,7 +251,10 @@ function checkMappings(config: StatsdConfig): FieldProblem[] {
     problems.push({ path: ['mapping'], problem: 'given twice', expected: 'either mapping or mapping_file', found: 'both', hint: 'keep one of them' })
   if (config.mapping_file !== '') problems.push(...checkMappingFile(config.mapping_file))
   if (config.mapping === undefined) return problems
-  return [...problems, ...checkMapping(config.mapping).problems.map(({ path, ...problem }) => ({ ...problem, path: ['mapping', ...path] }))]
+  const { mapping, problems: wrong, warnings } = checkMapping(config.mapping)
+  const inside = ({ path, ...fault }: MappingFault): FieldProblem => ({ ...fault, path: ['mapping', ...path] })
+  const suspicious = [...warnings, ...(mapping === undefined ? [] : unreachedFaults(mapping))]
+  return [...problems, ...wrong.map(inside), ...suspicious.map((fault) => ({ ...inside(fault), isWarning: true }))]
 }
 
 function checkBuckets(config: StatsdConfig): FieldProblem[] {

@@ -1,21 +1,23 @@
 import { readFileSync, statSync } from 'node:fs'
 import type { FieldProblem } from '../../component/config_schema.ts'
-import { loadMapping } from './naming/mapping_source.ts'
+import { loadMapping, type MappingProblem } from './naming/mapping_source.ts'
 
 const SETTING = 'mapping_file'
 
 /**
- * What is wrong with the file that `mapping_file` names, each problem at its line of that file; part of checking a config, so
+ * What is wrong or suspicious in the file that `mapping_file` names, each problem at its line of that file; part of checking a config, so
  * `validate` finds it. Never throws. The file is read again when the receiver starts and whenever it changes.
  */
 export function checkMappingFile(file: string): FieldProblem[] {
   const text = textOf(file)
   if (typeof text !== 'string') return [text]
-  return loadMapping(text, file).problems.map(({ file: name, line, column, path, ...problem }) => ({
+  const { problems, warnings } = loadMapping(text, file)
+  const placed = ({ file: name, line, column, path, ...problem }: MappingProblem): FieldProblem => ({
     ...problem,
     path: [SETTING, ...path],
     place: { file: name, line, column },
-  }))
+  })
+  return [...problems.map(placed), ...warnings.map((warning) => ({ ...placed(warning), isWarning: true }))]
 }
 
 function textOf(file: string): string | FieldProblem {

@@ -1,6 +1,7 @@
 import { EVENT_TYPES, type EventType } from './glob_tree.ts'
 import type { Mapping, MappingRule } from './mapping.ts'
 import { MappingNaming } from './mapping_naming.ts'
+import type { MappingFault } from './mapping_values.ts'
 
 /** What became of one rule when a name was looked up. */
 export interface RuleVerdict {
@@ -85,6 +86,19 @@ export function unreachableRules(mapping: Mapping): UnreachableRule[] {
     if (!hits.includes(rule)) found.push({ rule, by: hits.find((hit) => hit !== undefined) })
   }
   return found
+}
+
+/** The same as warnings of a mapping's check. */
+export function unreachedFaults(mapping: Mapping): MappingFault[] {
+  return unreachableRules(mapping).map(({ rule, by }) => ({
+    path: ['mappings', rule.number - 1, 'match'],
+    problem: 'rule is never reached',
+    found: JSON.stringify(rule.match),
+    hint:
+      by === undefined
+        ? 'an earlier rule has the same match or begins with it, and as in statsd_exporter that hides this one; put the shorter one first'
+        : `rule ${by.number}${by.line === undefined ? '' : ` in line ${by.line}`} takes all that it fits; put the narrower rule first`,
+  }))
 }
 
 const CATCH_ALL: ReadonlySet<string> = new Set(['', '.', '.*', '.+', '^', '^.*$', '^.+$', '^.*', '^.+', '.*$', '.+$', '(.*)', '(.+)', '^(.*)$', '^(.+)$'])

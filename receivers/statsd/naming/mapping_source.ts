@@ -2,7 +2,7 @@ import type { Document, LineCounter, Node, Pair } from 'yaml'
 import { yaml } from '../../../lib/yaml.ts'
 import type { Mapping } from './mapping.ts'
 import { checkMapping } from './mapping_check.ts'
-import { unreachableRules } from './mapping_explain.ts'
+import { unreachedFaults } from './mapping_explain.ts'
 import type { MappingFault, MappingPath } from './mapping_values.ts'
 
 /** Something wrong in a mapping file, and where. */
@@ -80,18 +80,6 @@ export function formatMappingProblem(problem: MappingProblem, options: { readonl
     if (text !== undefined) lines.push(`  ${label.padEnd(9)} ${text}`)
   }
   return lines.map(visible).join('\n')
-}
-
-function unreachedFaults(mapping: Mapping): MappingFault[] {
-  return unreachableRules(mapping).map(({ rule, by }) => ({
-    path: ['mappings', rule.number - 1, 'match'],
-    problem: 'rule is never reached',
-    found: JSON.stringify(rule.match),
-    hint:
-      by === undefined
-        ? 'an earlier rule has the same match or begins with it, and as in statsd_exporter that hides this one; put the shorter one first'
-        : `rule ${by.number} in line ${by.line} takes all that it fits; put the narrower rule first`,
-  }))
 }
 
 interface SyntaxFault {
