@@ -11,6 +11,62 @@ import { judge, podOf, prepare, type Verdict } from './strict.ts'
 /** Examples whose pods break the restricted Pod Security Standard, and how. */
 const UNRESTRICTED: Readonly<Record<string, RegExp>> = { statsd_host_port: /hostPort/ }
 
+/** Values that no example has. */
+const FURTHER = [
+  { name: 'host network', values: { hostNetwork: true, rollout: { maxUnavailable: '10%' } }, isRestricted: false },
+  {
+    name: 'a queue on the node’s disk',
+    values: {
+      presets: {
+        otlpExport: { enabled: true, endpoint: 'x:4317', queue: 'disk', queueVolume: { hostPath: { path: '/var/lib/meshscope', type: 'DirectoryOrCreate' } } },
+      },
+    },
+    isRestricted: false,
+  },
+  {
+    name: 'a gateway by a load balancer, with replicas by CPU and memory',
+    values: {
+      mode: 'gateway',
+      service: { type: 'LoadBalancer', trafficDistribution: 'PreferSameZone', annotations: { a: 'b' } },
+      autoscaling: { enabled: true, targetMemoryUtilizationPercentage: 75 },
+      podDisruptionBudget: { maxUnavailable: '25%' },
+      rollout: { maxSurge: '50%', maxUnavailable: 1 },
+    },
+    isRestricted: true,
+  },
+  {
+    name: 'containers beside it and before it',
+    values: {
+      initContainers: [restrictedContainer('before')],
+      extraContainers: [restrictedContainer('beside')],
+      extraEnvsFrom: [{ configMapRef: { name: 'more', optional: true } }],
+      resizePolicy: [{ resourceName: 'memory', restartPolicy: 'NotRequired' }],
+      preStopSleepSeconds: 0,
+      dnsPolicy: 'Default',
+      bindAddress: '[::]',
+      serviceAccount: { create: false, name: 'other' },
+    },
+    isRestricted: true,
+  },
+  {
+    name: 'more ports and a network policy with rules of its own',
+    values: {
+      ports: { 'statsd-envoy': { enabled: true, containerPort: 8126, servicePort: 8126, protocol: 'UDP' }, prometheus: { enabled: false } },
+      networkPolicy: {
+        enabled: true,
+        ingressFrom: [{ podSelector: {} }],
+        extraIngress: [{ from: [{ ipBlock: { cidr: '10.0.0.0/8' } }], ports: [{ port: 13_134 }] }],
+        egress: [{ to: [{ namespaceSelector: {} }], ports: [{ port: 53, protocol: 'UDP' }] }],
+      },
+    },
+    isRestricted: true,
+  },
+] as const
+
+function restrictedContainer(name: string): object {
+  return { name, image: 'busybox', securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } } }
+}
+
 suite('manifests in an API server', ['helm', 'etcd', 'kube-apiserver'], (paths) => {
   let kube: Kube
   beforeAll(async () => {
@@ -44,6 +100,17 @@ suite('manifests in an API server', ['helm', 'etcd', 'kube-apiserver'], (paths) 
     const faults = await faultsOf(objects)
     if (violation === undefined) expect(faults).toEqual({})
     else expect(Object.values(faults).map(({ warnings, message }) => violation.test(`${warnings.join()}${message}`))).toEqual([true, true])
+  })
+
+  test.for(FURTHER)('$name: the objects are taken', async ({ values, isRestricted }) => {
+    const faults = await faultsOf(renderChart({ helm: paths.helm, values }).map(({ object }) => object))
+    if (isRestricted) expect(faults).toEqual({})
+    // The workload is taken with a warning; its pods are not in a namespace like this one.
+    else
+      expect(Object.values(faults)).toMatchObject([
+        { code: 201, warnings: [expect.stringContaining('PodSecurity')] },
+        { code: 403, message: expect.stringContaining('PodSecurity') },
+      ])
   })
 
   test.for(VARIANTS.map(({ name, values }) => ({ name, values })))('the kustomize variant $name is taken without a warning', async ({ values }) => {
