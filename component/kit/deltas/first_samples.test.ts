@@ -28,20 +28,29 @@ describe('a first sample', () => {
     expect(run.ask(startMs, skewMs)).toBe(isWhole)
   })
 
-  test('of a clock behind counts whole when all series before it were listed', () => {
+  test('counts whole whatever the clocks say when all series before it were listed', () => {
     const run = new Run()
     run.clock.advance(MINUTE)
-    expect(run.ask(1000, -10 * MINUTE, true)).toBe(true)
+    expect([run.ask(1000, -10 * MINUTE, true), run.ask(-MINUTE, 10 * MINUTE, true)]).toEqual([true, true])
   })
 
   test('without a start time sets the base', () => {
-    expect(new Run().samples.countsWhole({ startMs: 0, timeMs: 1, isNewInList: true })).toBe(false)
+    expect(new Run().samples.countsWhole({ startMs: 0, timeMs: 1 })).toBe(false)
   })
 
   test('counts whole only when the series is younger than all that was forgotten', () => {
     const run = new Run()
     run.clock.advance(10 * MINUTE)
     run.samples.forgot(5 * MINUTE)
-    expect([run.ask(4 * MINUTE), run.ask(4 * MINUTE, 0, true), run.ask(6 * MINUTE)]).toEqual([false, false, true])
+    expect([run.ask(4 * MINUTE), run.ask(6 * MINUTE)]).toEqual([false, true])
+  })
+
+  test('may be of a series that was forgotten, unless that is too young', () => {
+    const run = new Run()
+    run.clock.advance(10 * MINUTE)
+    const sample = (startMs: number) => ({ startMs: run.startedMs + startMs, timeMs: run.clock.now() })
+    expect(run.samples.mayHaveCounted(sample(MINUTE))).toBe(false)
+    run.samples.forgot(5 * MINUTE)
+    expect([run.samples.mayHaveCounted(sample(MINUTE)), run.samples.mayHaveCounted(sample(6 * MINUTE))]).toEqual([true, false])
   })
 })

@@ -5,7 +5,7 @@ export interface FirstSample {
   /** When counting began; 0 when unknown. */
   readonly startMs: number
   readonly timeMs: number
-  /** True when the producer has listed all its series before, and this one was not among them. */
+  /** True when the producer has listed all its series before, and this one was not among them: whatever clocks say, it is new. */
   readonly isNewInList?: boolean
 }
 
@@ -40,8 +40,7 @@ export class FirstSamples {
   }
 
   countsWhole({ startMs, timeMs, isNewInList = false }: FirstSample): boolean {
-    if (!(startMs > 0)) return false
-    return (isNewInList || startMs >= this.#startedMs - SLACK_MS) && this.#isYoung({ startMs, timeMs })
+    return isNewInList || (startMs > 0 && startMs >= this.#startedMs - SLACK_MS && this.#isYoung({ startMs, timeMs }))
   }
 
   /** True when the series may be one that was forgotten, so that a part of its value has been counted. */

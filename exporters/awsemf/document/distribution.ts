@@ -102,11 +102,17 @@ function onlyBucket(counts: ArrayLike<number>, at: number, buckets: number): num
 function bucketEnds(bounds: readonly number[], i: number, { min, max, low, high }: Extent): [number, number] {
   const least = known(min) ?? known(low)
   const greatest = known(max) ?? known(high)
-  const upper = i < bounds.length ? (bounds[i] as number) : (greatest ?? bounds.at(-1) ?? least ?? 0)
-  const lower = i > 0 ? (bounds[i - 1] as number) : (least ?? Math.min(0, upper))
+  const lower = i > 0 ? finite(bounds[i - 1] as number, 0) : (least ?? Math.min(0, finite(bounds[0] ?? 0, 0)))
+  // What has no upper end of its own ends at the greatest observation, or at its lower end.
+  const upper = Math.max(lower, i < bounds.length ? finite(bounds[i] as number, greatest ?? lower) : (greatest ?? lower))
   const [from, to] = [least === undefined ? lower : Math.max(lower, least), greatest === undefined ? upper : Math.min(upper, greatest)]
   // Senders whose extent contradicts their buckets: the buckets are what was counted.
   return from <= to ? [from, to] : [lower, Math.max(lower, upper)]
+}
+
+/** Bounds of some senders are infinite. */
+function finite(bound: number, otherwise: number): number {
+  return Number.isFinite(bound) ? bound : otherwise
 }
 
 /** The last bucket has no upper end of its own: a mean above its lower bound is right. */
