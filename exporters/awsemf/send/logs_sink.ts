@@ -3,6 +3,7 @@ import { RefusedError } from '../../../component/consumer.ts'
 import { AwsError } from '../../../component/kit/aws/errors.ts'
 import type { SendOptions, SendRequest } from '../../../component/kit/queue/delivery.ts'
 import { Semaphore } from '../../../lib/semaphore.ts'
+import { TimeSlices } from '../../../lib/time_slices.ts'
 import type { AwsEmfConfig } from '../config.ts'
 import { knownLogNames } from '../log_names.ts'
 import { streamsOf } from './blocks.ts'
@@ -137,14 +138,9 @@ export class LogsSink implements EmfSink {
     return await this.#api.call('PutLogEvents', body, signal)
   }
 
-  /** One body after the other: each takes some milliseconds, between which others get their turn. */
+  /** One body after the other, in slices: together they would keep the event loop for too long. */
   #bodyOf(batch: PutBatch): Promise<Buffer> {
-    const body = this.#lastBody.then(async () => {
-      await new Promise<void>((resolve) => {
-        setImmediate(resolve)
-      })
-      return putBody(batch)
-    })
+    const body = this.#lastBody.then(() => slicedBody(batch))
     this.#lastBody = body.catch(() => undefined)
     return body
   }
@@ -186,6 +182,17 @@ export class LogsSink implements EmfSink {
     for (const half of halves) await this.#put({ ...put, batch: half }).catch((thrown: Error) => errors.push(thrown))
     if (errors.length > 0) throw combined(errors, halves.length)
   }
+}
+
+async function slicedBody(batch: PutBatch): Promise<Buffer> {
+  const slices = new TimeSlices()
+  await slices.next()
+  const pieces: Buffer[] = []
+  for (const piece of putBody(batch)) {
+    pieces.push(piece)
+    if (slices.isOver) await slices.next()
+  }
+  return Buffer.concat(pieces)
 }
 
 /** What an answer means for the queue: that the batch is sent again later; much later when an operator must change something. */

@@ -51,8 +51,12 @@ describe('the limits of one put', () => {
 
 test('a body is JSON whatever names and documents hold', () => {
   const json = '{"_aws":{"Timestamp":5},"pod":"a\\"b\\u0007"}'
-  const body = putBody({ ...NAME, documents: [{ timestampMs: 5, points: 1, json: Buffer.from(json) }] })
-  expect(JSON.parse(body.toString('utf8'))).toEqual({ logGroupName: '/metrics/shop', logStreamName: 'node "1"', logEvents: [{ timestamp: 5, message: json }] })
+  for (const count of [1, 64, 65, 200]) {
+    const documents = Array.from({ length: count }, (_, i) => ({ timestampMs: i, points: 1, json: Buffer.from(json) }))
+    const body = Buffer.concat([...putBody({ ...NAME, documents })]).toString('utf8')
+    const logEvents = Array.from({ length: count }, (_, i) => ({ timestamp: i, message: json }))
+    expect(JSON.parse(body)).toEqual({ logGroupName: '/metrics/shop', logStreamName: 'node "1"', logEvents })
+  }
 })
 
 test('halves hold all', () => {

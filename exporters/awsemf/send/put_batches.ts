@@ -44,10 +44,19 @@ export function halvesOf({ logGroup, logStream, documents }: PutBatch): readonly
   ]
 }
 
-/** The body of a PutLogEvents, in JSON. */
-export function putBody({ logGroup, logStream, documents }: PutBatch): Buffer {
-  const events = documents.map(({ timestampMs, json }) => `{"timestamp":${Math.trunc(timestampMs)},"message":${JSON.stringify(json.toString('utf8'))}}`)
-  return Buffer.from(`{"logGroupName":${JSON.stringify(logGroup)},"logStreamName":${JSON.stringify(logStream)},"logEvents":[${events.join(',')}]}`)
+/** Documents whose part of a body is made at a time. */
+const PIECE_DOCUMENTS = 64
+
+/** The body of a PutLogEvents, in JSON, in pieces that take well below a millisecond each. */
+export function* putBody({ logGroup, logStream, documents }: PutBatch): Generator<Buffer> {
+  yield Buffer.from(`{"logGroupName":${JSON.stringify(logGroup)},"logStreamName":${JSON.stringify(logStream)},"logEvents":[`)
+  for (let from = 0; from < documents.length; from += PIECE_DOCUMENTS) {
+    const events = documents
+      .slice(from, from + PIECE_DOCUMENTS)
+      .map(({ timestampMs, json }) => `{"timestamp":${Math.trunc(timestampMs)},"message":${JSON.stringify(json.toString('utf8'))}}`)
+    yield Buffer.from(`${from > 0 ? ',' : ''}${events.join(',')}`)
+  }
+  yield Buffer.from(']}')
 }
 
 /** Why events of a put that succeeded were not stored. */
