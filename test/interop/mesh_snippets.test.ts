@@ -22,6 +22,15 @@ import {
 } from './mesh_snippets.ts'
 import { suite } from './suite.ts'
 
+/** Pages that show a part of a snippet, so that a reader need not open the file. */
+const PAGES = ['README.md', 'docs/quickstart/istio.md', 'docs/quickstart/envoy_gateway.md']
+/** What in such a page is shown of which file. */
+const SHOWN: readonly { readonly path: string; readonly of: (block: Tree | null) => boolean }[] = [
+  { path: 'istio/telemetry.yaml', of: (block) => block?.['kind'] === 'Telemetry' && at(block, 'spec', 'accessLogging') !== undefined },
+  { path: 'istio/telemetry_no_metrics.yaml', of: (block) => block?.['kind'] === 'Telemetry' && at(block, 'spec', 'metrics') !== undefined },
+  { path: 'istio/mesh_config.yaml', of: (block) => at(block, 'meshConfig', 'extensionProviders') !== undefined },
+  { path: 'envoy_gateway/envoy_proxy.yaml', of: (block) => block?.['kind'] === 'EnvoyProxy' },
+]
 const CLUSTER = 'outbound|19001||meshscope.observability.svc.cluster.local'
 
 describe('snippets for meshes', () => {
@@ -48,13 +57,12 @@ describe('snippets for meshes', () => {
     }
   })
 
-  test('the providers of Istio are those that the READMEs show', () => {
-    const providers = at(onlySnippet('istio/mesh_config.yaml'), 'meshConfig', 'extensionProviders')
-    const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8')
-    const shown = /```yaml\n# istiod's mesh config\n([\s\S]*?)```/.exec(readme)?.[1] ?? ''
-    const [config, telemetry] = parseAllDocuments(shown).map((document) => document.toJS() as Tree)
-    expect(at(config, 'extensionProviders')).toEqual(providers)
-    expect(at(telemetry, 'spec')).toEqual(onlySnippet('istio/telemetry.yaml')['spec'])
+  test.for(PAGES.map((page) => ({ page })))('what $page shows of them is what they say', ({ page }) => {
+    const shown = yamlBlocks(readFileSync(join(REPOSITORY, page), 'utf8')).flatMap((block) =>
+      SHOWN.flatMap(({ of, path }) => (of(block) ? [{ block, path }] : [])),
+    )
+    expect(shown.length).toBeGreaterThan(0)
+    for (const { block, path } of shown) expect(missing(block, snippet(path)[0]), `${page} and ${path}`).toEqual([])
   })
 
   test('every provider that a Telemetry resource names is defined', () => {
@@ -93,6 +101,25 @@ describe('snippets for meshes', () => {
     expect(LISTED_FIELDS.ProxyDefaults.errors?.map(({ params }) => params)).toEqual([{ additionalProperty: 'envoy_dogstatd_url' }])
   })
 })
+
+/** The YAML in a page's fences, document by document; what is no YAML by itself is left out. */
+function yamlBlocks(page: string): readonly (Tree | null)[] {
+  const texts = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text ?? '')
+  return texts.flatMap((text) =>
+    parseAllDocuments(text, { logLevel: 'silent' }).flatMap((one) => (one.errors.length > 0 ? [] : [withMeshConfig(one.toJS() as Tree | null)])),
+  )
+}
+
+/** Istio's mesh config as it stands in the values of its chart, also where a page shows the inside of it. */
+function withMeshConfig(block: Tree | null): Tree | null {
+  return at(block, 'extensionProviders') === undefined ? block : { meshConfig: block }
+}
+
+/** The places at which a part says something else than the whole. Lists may end earlier. */
+function missing(part: unknown, whole: unknown, place = ''): readonly string[] {
+  if (typeof part !== 'object' || part === null) return part === whole ? [] : [`${place}: ${JSON.stringify(part)}, not ${JSON.stringify(whole)}`]
+  return Object.entries(part).flatMap(([key, inner]) => missing(inner, at(whole, key), `${place}.${key}`))
+}
 
 /** The attributes of one direction as an object. */
 function kumaAttributes(tree: Tree, direction: 'from' | 'to'): object {
