@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Catalogue, meshMetrics, ownMetrics } from './metric_catalogue.ts'
-import { analyse, type Rule, readExpressionTests, readRules } from './rule_files.ts'
+import { analyse, PROMETHEUS, type Rule, readExpressionTests, readRules } from './rule_files.ts'
 import { anchorsOf } from './user_docs.ts'
 
 const REPOSITORY = join(import.meta.dirname, '../..')
@@ -50,6 +50,12 @@ describe('the rules of deploy/prometheus', () => {
     const selectors = alerts.flatMap(({ expr }) => analyse(expr).selectors).filter(({ metric }) => metric.startsWith('otelcol_') || metric === 'up')
     expect(selectors.filter(({ labels }) => !labels.includes('job'))).toEqual([])
     expect(selectors.length).toBeGreaterThan(10)
+  })
+
+  test('the README lists every alert, and no other', () => {
+    const readme = readFileSync(join(PROMETHEUS, 'README.md'), 'utf8')
+    const listed = [...readme.matchAll(/^\| (`Mesh.*?) \| (?:critical|warning) \|/gm)].flatMap(([, names]) => (names ?? '').replaceAll('`', '').split(', '))
+    expect(listed.sort()).toEqual(alerts.map(({ alert }) => alert).sort())
   })
 
   test('names of alerts are not used twice', () => {
