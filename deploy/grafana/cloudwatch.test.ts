@@ -1,21 +1,8 @@
 import { expect, test } from 'vitest'
 import { DECLARATION_PRESETS } from '../../exporters/awsemf/document/presets.ts'
 import { cloudwatchDashboard } from './boards/cloudwatch.ts'
+import { cloudWatchQuery } from './cloudwatch_query.ts'
 import { panelsOf } from './model.ts'
-
-/** What a query asks CloudWatch for. */
-interface Asked {
-  readonly metric: string
-  readonly dimensions: readonly string[]
-}
-
-function askedBy(target: Readonly<Record<string, unknown>>): Asked {
-  const text = [target['sqlExpression'], target['expression']].filter((part) => typeof part === 'string').join(' ')
-  const [, , inSql] = /SCHEMA\(("[^"]*"), ([^)]*)\)/.exec(text) ?? []
-  const [, inSearch] = /\{\$\{metric_namespace\},([^}]*)\}/.exec(text) ?? []
-  const metric = /SUM\((\w+)\)/.exec(text)?.[1] ?? /MetricName="(\w+)"/.exec(text)?.[1] ?? ''
-  return { metric, dimensions: (inSql ?? inSearch ?? '').split(/, ?/) }
-}
 
 const panels = panelsOf(cloudwatchDashboard())
 const declared = [...DECLARATION_PRESETS.mesh, ...DECLARATION_PRESETS.envoy_statsd]
@@ -23,7 +10,7 @@ const declared = [...DECLARATION_PRESETS.mesh, ...DECLARATION_PRESETS.envoy_stat
 test.for(panels.map((panel) => [panel.title, panel.targets?.[0] ?? {}] as const))(
   '%s asks for a metric and the dimensions that a preset of awsemf gives it',
   ([, target]) => {
-    const { metric, dimensions } = askedBy(target)
+    const { metric, dimensions } = cloudWatchQuery(target)
     const sets = declared
       .filter(({ metric_name_selectors: names }) => names.some((name) => new RegExp(name).test(metric)))
       .flatMap((declaration) => declaration.dimensions.map((set) => set.join(' ')))

@@ -6,6 +6,7 @@ import {
   BigValueJustifyMode,
   BigValueTextMode,
   type DataSourceRef,
+  type DataTransformerConfig,
   FieldColorModeId,
   type FieldConfigSource,
   HeatmapCellLayout,
@@ -288,7 +289,7 @@ function instant(refId: string, expr: string): Record<string, unknown> {
 export interface NodeGraphSpec extends PanelText {
   /** Each with the labels `id` and `title`: what a node says large. */
   readonly nodes: string
-  /** With `id`: the share of a node's calls that failed, 0 to 1. */
+  /** With `id`, for the same nodes: the share of their calls that failed, 0 to 1. */
   readonly failed: string
   /** Each with the labels `id`, `source` and `target`. */
   readonly edges: string
@@ -313,16 +314,22 @@ export function nodeGraph(spec: NodeGraphSpec): PanelSpec {
   const targets = [instant('nodes', spec.nodes), instant('failed', spec.failed), instant('ok', `1 - (${spec.failed})`), instant('edges', spec.edges)]
   const transformations = [
     { id: 'joinByField', filter: { id: 'byRefId', options: '/^(nodes|failed|ok)$/' }, options: { byField: 'id', mode: 'outer' } },
-    {
-      id: 'organize',
-      options: {
-        excludeByName: { Time: true, 'Time 1': true, 'Time 2': true, 'Time 3': true },
-        renameByName: { 'Value #nodes': 'mainstat', 'Value #failed': 'arc__failed', 'Value #ok': 'arc__ok', 'Value #edges': 'mainstat' },
-      },
-    },
+    fieldAs('nodes', 'mainstat'),
+    fieldAs('failed', 'arc__failed'),
+    fieldAs('ok', 'arc__ok'),
+    fieldAs('edges', 'mainstat'),
   ]
   const fieldConfig: FieldConfigSource = { defaults: { unit: spec.unit }, overrides: [] }
   return place(spec, { width: 24, height: 14 }, { type: 'nodeGraph', fieldConfig, options: { ...options }, targets, transformations })
+}
+
+/**
+ * A copy of a query's values under the name that the node graph looks for. It does not look at names given by organize or rename:
+ * https://github.com/grafana/grafana/issues/54844
+ */
+function fieldAs(refId: string, alias: string): DataTransformerConfig {
+  const binary = { left: `Value #${refId}`, operator: '*', right: '1' }
+  return { id: 'calculateField', options: { mode: 'binary', binary, alias, timeSeries: false, replaceFields: false } }
 }
 
 function place({ title, description, width, height }: PanelText, usual: { width: number; height: number }, panel: Panel): PanelSpec {

@@ -49,7 +49,8 @@ export function reporter(): VariableModel {
     name: 'reporter',
     type: 'custom',
     label: 'Reported by',
-    description: 'Calls are reported by the proxies at both ends; one of them counts. The client side also knows calls that reached no server.',
+    description:
+      'Calls are reported by the proxies at both ends; one of them counts. The client side also knows calls that reached no server; the server side, those of callers without a proxy.',
     query: options.map(({ text, value }) => `${text} : ${value}`).join(','),
     current: { text: 'client side', value: 'source|waypoint' },
     options,

@@ -27,6 +27,7 @@ export function healthDashboard(): Dashboard {
       { title: 'What is lost, and why', panels: losses() },
       { title: 'Within', panels: pipelines() },
       { title: 'Out', panels: exporters() },
+      { title: 'CloudWatch (EMF)', panels: cloudwatch() },
       { title: 'Threads and memory', panels: threads() },
       { title: 'Kubernetes', panels: kubernetes() },
     ],
@@ -284,6 +285,44 @@ function exporters(): PanelSpec[] {
         { expr: `sum by (instance) (meshscope_file_storage_bytes{${OWN}})`, legend: 'taken, {{instance}}' },
         { expr: `sum by (instance) (meshscope_file_storage_capacity_bytes{${OWN}})`, legend: 'limit, {{instance}}' },
       ],
+    }),
+  ]
+}
+
+function cloudwatch(): PanelSpec[] {
+  return [
+    timeseries({
+      title: 'Custom metrics',
+      description: 'Metrics of this hour, each of which CloudWatch bills. At max_custom_metrics further ones go to one that is called other.',
+      unit: 'short',
+      queries: [{ expr: `sum by (exporter) (meshscope_awsemf_custom_metrics{${OWN}})`, legend: '{{exporter}}' }],
+    }),
+    timeseries({
+      title: 'Documents',
+      description: 'Bytes a second of documents, as CloudWatch Logs bills them.',
+      unit: 'Bps',
+      queries: [{ expr: rate('meshscope_awsemf_document_bytes', OWN, ['exporter']), legend: '{{exporter}}' }],
+    }),
+    timeseries({
+      title: 'Requests to CloudWatch Logs',
+      description: 'Requests a second by outcome; throttled ones are tried again.',
+      unit: 'reqps',
+      queries: [{ expr: rate('meshscope_awsemf_requests', OWN, ['operation', 'outcome']), legend: '{{operation}} {{outcome}}' }],
+    }),
+    timeseries({
+      title: 'Points in no document',
+      description: 'Metric points a second that are in no document, by reason: initial is in order, the first value of each cumulative series.',
+      width: 12,
+      unit: 'cps',
+      queries: [{ expr: rate('meshscope_awsemf_unencoded_points', OWN, ['exporter', 'reason']), legend: '{{exporter}} {{reason}}' }],
+    }),
+    timeseries({
+      title: 'Rejected documents',
+      description: 'Documents a second that were given up, by reason.',
+      width: 12,
+      unit: 'cps',
+      steps: ANY,
+      queries: [{ expr: rate('meshscope_awsemf_rejected_documents', OWN, ['exporter', 'reason']), legend: '{{exporter}} {{reason}}' }],
     }),
   ]
 }

@@ -9,7 +9,8 @@ import { durationHeatmap, durations, FAILURE_STEPS, requestStats, requestsByClas
 const CALLS = 'reporter=~"$reporter",destination_cluster=~"$cluster",destination_service_namespace=~"$namespace"'
 const SERVICE = ['destination_service', 'destination_service_namespace']
 const EDGE = ['source_workload', 'source_workload_namespace', 'destination_service', 'destination_service_namespace']
-const GRAPH = 'traces_service_graph'
+const REQUESTS = 'traces_service_graph_request_total'
+const FAILURES = 'traces_service_graph_request_failed_total'
 
 /** The whole mesh: how well it does, who calls whom, and where to look next. */
 export function meshDashboard(): Dashboard {
@@ -90,15 +91,15 @@ function edges(): PanelSpec {
   })
 }
 
-/** Nodes are named `namespace/name`. Callers that nobody calls have 0 calls of their own. */
+/** Nodes are named `namespace/name`. Callers that nobody calls have 0 calls of their own, and none that failed. */
 function graph(): PanelSpec {
+  const rates = (metric: string): string => `rate(${metric}{server_service_namespace=~"$namespace"}[$__rate_interval])`
   const named = (side: 'client' | 'server', expression: string): string =>
     `label_replace(label_join(${expression}, "id", "/", "${side}_service_namespace", "${side}"), "title", "$1", "${side}", "(.*)")`
-  const calls = (side: 'client' | 'server'): string =>
-    `sum by (id, title) (${named(side, `rate(${GRAPH}_request_total{server_service_namespace=~"$namespace"}[$__rate_interval])`)})`
-  const failed = `sum by (id) (${named('server', `rate(${GRAPH}_request_failed_total{server_service_namespace=~"$namespace"}[$__rate_interval])`)})`
-  const received = `sum by (id) (${named('server', `rate(${GRAPH}_request_total{server_service_namespace=~"$namespace"}[$__rate_interval])`)})`
-  const pairs = `sum by (client, client_service_namespace, server, server_service_namespace) (rate(${GRAPH}_request_total{server_service_namespace=~"$namespace"}[$__rate_interval]))`
+  const of = (side: 'client' | 'server', metric: string): string => `sum by (id, title) (${named(side, rates(metric))})`
+  const calls = of('server', REQUESTS)
+  const callers = `${of('client', REQUESTS)} * 0`
+  const pairs = `sum by (client, client_service_namespace, server, server_service_namespace) (${rates(REQUESTS)})`
   const source = `label_join(${pairs}, "source", "/", "client_service_namespace", "client")`
   const target = `label_join(${source}, "target", "/", "server_service_namespace", "server")`
   return nodeGraph({
@@ -106,8 +107,8 @@ function graph(): PanelSpec {
     description:
       'Services and callers with the requests a second that they get; the ring shows the share that failed. Lines are requests a second from caller to service. Needs the recording rules traces_service_graph_* of deploy/prometheus/rules.',
     unit: 'reqps',
-    nodes: `${calls('server')} or ${calls('client')} * 0`,
-    failed: `(${failed} or ${received} * 0) / ${received}`,
+    nodes: `${calls} or ${callers}`,
+    failed: `sum by (id) ((${of('server', FAILURES)} or ${calls} * 0) / ${calls} or ${callers})`,
     edges: `sum by (id, source, target) (label_join(${target}, "id", " to ", "source", "target"))`,
   })
 }

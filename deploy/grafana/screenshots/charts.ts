@@ -78,7 +78,8 @@ function timeAxis(plot: Plot, { start, end }: Span): string {
   for (let time = Math.ceil(start / 60 / every) * 60 * every; time <= end; time += every * 60) {
     const x = plot.x + (plot.width * (time - start)) / (end - start)
     marks.push(`<line x1="${round(x)}" x2="${round(x)}" y1="${plot.y}" y2="${round(plot.y + plot.height)}" stroke="${GRID}"/>`)
-    marks.push(textAt(x, plot.y + plot.height + 15, new Date(time * 1000).toISOString().slice(11, 16), { anchor: 'middle' }))
+    // A label at the end would not fit.
+    if (x < plot.x + plot.width - 16) marks.push(textAt(x, plot.y + plot.height + 15, new Date(time * 1000).toISOString().slice(11, 16), { anchor: 'middle' }))
   }
   return marks.join('')
 }

@@ -46,13 +46,13 @@ export function drawTable(panel: Panel, answers: readonly Answer[], { width, hei
   const rows = tableRows(panel, answers)
   const valueWidth = 82
   // Namespaces are short, names of hosts are long.
-  const shares = labels.map(([name]) => (name.endsWith('namespace') ? 1 : 1.8))
+  const shares = labels.map(([name]) => (name.endsWith('namespace') ? 1.2 : 1.7))
   const share = (width - 24 - values.length * valueWidth) / shares.reduce((sum, one) => sum + one, 0)
   const labelWidth = (index: number): number => share * (shares[index] ?? 1)
   const columnX = (index: number): number => 12 + share * shares.slice(0, index).reduce((sum, one) => sum + one, 0)
   const valueX = (index: number): number => width - 12 - (values.length - 1 - index) * valueWidth
   const head = [
-    ...labels.map(([, name], index) => textAt(columnX(index), 16, fitting(name, labelWidth(index) * 0.85), { fill: '#6e9fff', weight: 600 })),
+    ...labels.map(([, name], index) => textAt(columnX(index), 16, fitting(name, labelWidth(index) * 0.92), { fill: '#6e9fff', weight: 600 })),
     ...values.map(([, name], index) => textAt(valueX(index), 16, name, { fill: '#6e9fff', weight: 600, anchor: 'end' })),
   ]
   const body = rows.slice(0, Math.floor((height - 28) / ROW)).map((row, index) => {

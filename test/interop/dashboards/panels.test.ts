@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import type { Dashboard } from '@grafana/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { allDashboards } from '../../../deploy/grafana/boards/all.ts'
+import { cloudwatchDashboard } from '../../../deploy/grafana/boards/cloudwatch.ts'
+import { cloudWatchQuery } from '../../../deploy/grafana/cloudwatch_query.ts'
 import { legendLabels, panelsOf, targetsOf } from '../../../deploy/grafana/model.ts'
 import { INTERVALS, substitute } from '../../../deploy/grafana/substitute.ts'
 import { REPOSITORY } from '../daemon.ts'
@@ -15,7 +17,7 @@ import { settled } from '../waiting.ts'
 import { mayBeEmpty } from './may_be_empty.ts'
 import type { Element, PrometheusServer } from './prometheus_server.ts'
 import { PUBLISHED, type PublishedQuery, queryOf } from './published.ts'
-import { type RunningStack, startStack } from './stack.ts'
+import { type EmbeddedMetrics, type RunningStack, startStack } from './stack.ts'
 
 /** So that rates have something to go by. */
 const SCRAPES = 8
@@ -98,6 +100,18 @@ suite('dashboards', ['prometheus', 'envoy'], (paths) => {
     for (const dashboard of Object.values(allDashboards())) expect(names).toEqual(expect.arrayContaining([...mayBeEmpty(dashboard.uid ?? '')]))
   })
 
+  test('CloudWatch gets every metric that its dashboard asks for, with these dimensions', async () => {
+    const wanted = panelsOf(cloudwatchDashboard()).map((panel) => {
+      const { metric, dimensions } = cloudWatchQuery(panel.targets?.[0] ?? {})
+      return metricName(metric, dimensions)
+    })
+    const missing = async (): Promise<string[]> => {
+      const sent = new Set(stack.embeddedMetrics().flatMap(metricsOf))
+      return wanted.filter((name) => !sent.has(name))
+    }
+    expect(await settled(missing, (names) => names.length === 0, RARE_MS)).toEqual([])
+  })
+
   describe.for(Object.entries(PUBLISHED))('what %s ask for', ([, { queries }]) => {
     test.for(queries.map((query) => [queryOf(query), query] as const))('%s', async ([expression, query]) => {
       const isAbsent = query.absent !== undefined
@@ -111,6 +125,16 @@ suite('dashboards', ['prometheus', 'envoy'], (paths) => {
     })
   })
 })
+
+/** A metric and its dimensions, whose order means nothing to CloudWatch. */
+function metricName(metric: string, dimensions: readonly string[]): string {
+  return [metric, ...dimensions.toSorted((a, b) => a.localeCompare(b))].join(' ')
+}
+
+/** Every metric of a document. */
+function metricsOf({ _aws }: EmbeddedMetrics): string[] {
+  return _aws.CloudWatchMetrics.flatMap(({ Dimensions, Metrics }) => Metrics.flatMap(({ Name }) => Dimensions.map((set) => metricName(Name, set))))
+}
 
 function hasData(elements: readonly Element[]): boolean {
   return elements.some(({ value }) => !Number.isNaN(value))

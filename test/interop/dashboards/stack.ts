@@ -2,7 +2,7 @@
  * All that the dashboards show, running: the daemon with every receiver that has panels, a simulated mesh, a real Envoy that sends its
  * stats by DogStatsD, a small Kubernetes API, a backend for OTLP, and Prometheus with the jobs of the Helm chart.
  */
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -32,9 +32,18 @@ export interface StackOptions {
 
 export interface RunningStack {
   readonly prometheus: PrometheusServer
+  /** The documents that the exporters awsemf have written so far. */
+  embeddedMetrics(): readonly EmbeddedMetrics[]
   /** A round of what does not flow by itself: requests of all kinds through Envoy (good, failing, retried, timed out, TCP), and OTLP. */
   traffic(): Promise<void>
   stop(): Promise<void>
+}
+
+/** What of a document in CloudWatch's embedded metric format says what it is: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html */
+export interface EmbeddedMetrics {
+  readonly _aws: {
+    readonly CloudWatchMetrics: readonly { readonly Dimensions: readonly (readonly string[])[]; readonly Metrics: readonly { readonly Name: string }[] }[]
+  }
 }
 
 /** Ports of the daemon. */
@@ -81,7 +90,7 @@ async function start(options: StackOptions, closers: (() => Promise<unknown>)[],
     otlp: await freePort(),
   }
   const config = join(folder.path, 'meshscope.yaml')
-  writeFileSync(config, stringify(daemonConfig(ports, { backend: backend.url, queue: join(folder.path, 'queue') })))
+  writeFileSync(config, stringify(daemonConfig(ports, { backend: backend.url, folder: folder.path })))
   const daemon = launch('meshscope', ['run', '--config', config, ...cluster.overrides])
   closers.push(() => daemon.stop())
   const prometheus = await startPrometheusServer({
@@ -99,7 +108,12 @@ async function start(options: StackOptions, closers: (() => Promise<unknown>)[],
   closers.push(() => upstreams.stop())
   const envoy = await startEnvoy(options.envoy, 'dashboards', proxyConfig({ statsd: ports.envoyStatsd, http: upstreams.httpPort, tcp: upstreams.tcpPort }))
   closers.push(() => envoy.stop())
-  return { prometheus, traffic: () => Promise.all([throughEnvoy(envoy.ports), byOtlp(ports.otlp)]).then(() => undefined), stop }
+  return {
+    prometheus,
+    embeddedMetrics: () => documentsIn(folder.path),
+    traffic: () => Promise.all([throughEnvoy(envoy.ports), byOtlp(ports.otlp)]).then(() => undefined),
+    stop,
+  }
 }
 
 function launch(name: string, args: readonly string[]): Child {
@@ -107,24 +121,26 @@ function launch(name: string, args: readonly string[]): Child {
 }
 
 /** What the daemon runs with: the ways in and out that have panels. */
-function daemonConfig(ports: Ports, { backend, queue }: { readonly backend: string; readonly queue: string }): object {
+function daemonConfig(ports: Ports, { backend, folder }: { readonly backend: string; readonly folder: string }): object {
   return {
     receivers: {
       envoyals: { endpoint: `127.0.0.1:${ports.als}` },
       statsd: { endpoint: `127.0.0.1:${ports.statsd}` },
       otlp: { protocols: { http: { endpoint: `127.0.0.1:${ports.otlp}` } } },
-      'statsd/envoy': { endpoint: `127.0.0.1:${ports.envoyStatsd}`, profile: 'envoy' },
+      'statsd/envoy': { endpoint: `127.0.0.1:${ports.envoyStatsd}`, profile: 'envoy', aggregation_interval: '1s' },
     },
     processors: { memory_limiter: { limit_mib: 4000 }, mesh: {} },
     connectors: { mesh_metrics: { metrics_flush_interval: '1s' } },
     exporters: {
       prometheus: { endpoint: `127.0.0.1:${ports.metrics}` },
+      awsemf: embedded(folder, 'mesh'),
+      'awsemf/envoy': embedded(folder, 'envoy_statsd'),
       otlp_http: { endpoint: backend, sending_queue: { storage: 'file_storage' } },
     },
     extensions: {
       health_check: { endpoint: `127.0.0.1:${ports.health}` },
       k8s_metadata: { auth_type: 'none', scope: 'cluster', start_jitter: '0s', endpoint: `127.0.0.1:${ports.explain}` },
-      file_storage: { directory: queue, create_directory: true },
+      file_storage: { directory: join(folder, 'queue'), create_directory: true },
     },
     service: {
       extensions: ['health_check', 'k8s_metadata', 'file_storage'],
@@ -133,10 +149,27 @@ function daemonConfig(ports: Ports, { backend, queue }: { readonly backend: stri
       pipelines: {
         logs: { receivers: ['envoyals'], processors: ['memory_limiter', 'mesh'], exporters: ['mesh_metrics', 'otlp_http'] },
         'logs/applications': { receivers: ['otlp'], exporters: ['otlp_http'] },
+        'metrics/cloudwatch': { receivers: ['mesh_metrics'], exporters: ['awsemf'] },
+        'metrics/cloudwatch_envoy': { receivers: ['statsd/envoy'], exporters: ['awsemf/envoy'] },
         metrics: { receivers: ['mesh_metrics', 'statsd', 'statsd/envoy'], exporters: ['prometheus'] },
       },
     },
   }
+}
+
+const PRESETS = ['mesh', 'envoy_statsd'] as const
+
+/** The exporter awsemf with one of its presets; into a file, since no CloudWatch can be had. */
+function embedded(folder: string, preset: (typeof PRESETS)[number]): object {
+  return { namespace: 'Meshscope', metric_declaration_preset: preset, output_destination: 'file', file: { path: join(folder, `${preset}.jsonl`) } }
+}
+
+/** Every document that is whole; the last line may still be being written. */
+function documentsIn(folder: string): EmbeddedMetrics[] {
+  const lines = PRESETS.map((preset) => join(folder, `${preset}.jsonl`)).flatMap((file) =>
+    existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : [],
+  )
+  return lines.map((line) => JSON.parse(line) as EmbeddedMetrics)
 }
 
 /** How many requests it takes until the backend refuses one for good. */
