@@ -30,6 +30,8 @@ export interface Finished extends ExitStatus {
 export interface RunningContainer {
   /** Runs a program of the image in the container, with the rights of its user. */
   exec(...command: readonly string[]): Promise<Finished>
+  /** Runs a module of JavaScript in a folder of the image; throws unless it ends with 0. */
+  evaluate(folder: string, program: string, ...args: readonly string[]): Promise<string>
   /** The samples at a URL whose names begin with one of `names`, asked for in the container; throws unless the answer is 200. */
   scrape(url: string, names: readonly string[]): Promise<string>
   logs(): Promise<string>
@@ -49,9 +51,12 @@ export async function startContainer(options: ContainerOptions): Promise<Running
   await succeed(podman('run', '--detach', ...LOCKED_DOWN, ...ULIMITS, ...fixed, ...volumes, options.image))
   let exitCode: number | undefined
   const exec = (...command: readonly string[]): Promise<Finished> => podman('exec', options.name, ...command)
+  const evaluate = async (folder: string, program: string, ...args: readonly string[]): Promise<string> =>
+    (await succeed(podman('exec', '--workdir', folder, options.name, 'node', '--input-type=module', '-e', program, ...args))).stdout
   const container: RunningContainer = {
     exec,
-    scrape: async (url, names) => (await succeed(exec('node', '--input-type=module', '-e', FETCH, url, ...names))).stdout,
+    evaluate,
+    scrape: (url, names) => evaluate('/', FETCH, url, ...names),
     logs: async () => (await podman('logs', options.name)).output,
     stop: async () => {
       if (exitCode !== undefined) return exitCode

@@ -11,6 +11,7 @@ import { imbalances, ledgerOf } from '../ledger.ts'
 import { suite } from '../suite.ts'
 import { settled } from '../waiting.ts'
 import { type RunningContainer, startContainer } from './container.ts'
+import { importsProgram } from './imports.ts'
 import { seccompProfileOf } from './system_calls.ts'
 
 const TAG = 'meshscope:interop'
@@ -128,9 +129,14 @@ suite('the image', ['buildah', 'podman', 'runc', 'debian-libraries', 'systemd-an
     expect(components.map(({ name }) => name)).toContain('libc6')
   })
 
-  test.skipIf(!isBuilt)('runs the Istio example read-only and without any capability, counts what a mesh sends, and ends with 0', async () => {
+  test.skipIf(!isBuilt)('runs the Istio example read-only and without any capability, misses nothing, counts what a mesh sends, and ends with 0', async () => {
     const running = await started()
     expect(await privileges(running)).toEqual({ Uid: String(IMAGE_USER), CapEff: '0000000000000000', NoNewPrivs: '1', isWritable: false })
+    const program = importsProgram(readFileSync(join(REPOSITORY, 'package-lock.json'), 'utf8'))
+    const here = await run({ name: 'imports', file: process.execPath, args: ['--input-type=module', '-e', program], dir: REPOSITORY }, 60_000)
+    expect(here.stdout.split('\n')).toContain('@grpc/grpc-js')
+    expect(await running.evaluate('/app', program)).toBe(here.stdout)
+
     const simulated = await running.exec('meshscope', 'simulate', '--rps', '100', '--duration', '2s', '--truth', '/var/lib/meshscope/truth.json', '--quiet')
     expect(simulated.code, simulated.output).toBe(0)
     const truth = JSON.parse(readFileSync(join(state, 'truth.json'), 'utf8')) as TruthDocument
@@ -169,5 +175,5 @@ const of = (key) => new RegExp('^' + key + ':\\\\s+(\\\\S+)', 'm').exec(status)[
 let isWritable = true
 try { writeFileSync('/app/x', '') } catch { isWritable = false }
 console.log(JSON.stringify({ Uid: of('Uid'), CapEff: of('CapEff'), NoNewPrivs: of('NoNewPrivs'), isWritable }))`
-  return JSON.parse((await container.exec('node', '--input-type=module', '-e', script)).stdout) as object
+  return JSON.parse(await container.evaluate('/', script)) as object
 }
