@@ -3,11 +3,11 @@
  *
  * `node --expose-gc bench/awsemf.ts [encode] [programs] [--series 100000] [--flushes 3] [--collector FILE] [--built]`; both without a
  * name. `encode` is the encoder alone, on series as the daemon's own receivers and connectors hand them on. `programs` sends the same
- * OTLP requests to both programs, which write documents to standard output (`/dev/null`), without roll-up: a label set has two
- * counters, a gauge and a histogram of ten buckets.
+ * OTLP requests to both programs, which write documents to standard output (a file), without roll-up: a label set has two counters, a
+ * gauge and a histogram of ten buckets.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -187,7 +187,7 @@ async function programs(): Promise<void> {
   const script = join(import.meta.dirname, '..', values.built ? 'dist' : '', 'bin', 'meshscope.js')
   const ours: Program = { name: 'meshscope', command: [process.execPath, script, 'run'], extra: { max_custom_metrics: 0 } }
   console.log(`\notlp -> awsemf to standard output, ${flushes} flushes of ${series} points`)
-  console.log('program     CPU s/flush   RSS MiB   peak MiB')
+  console.log('program     CPU s/flush   RSS MiB   peak MiB   documents      MiB')
   const own = await measured(ours)
   if (values.collector === '') return console.log('no Collector; run the interop tests once, or name it with --collector')
   const theirs = await measured({ name: 'Collector', command: [values.collector], extra: {} })
@@ -215,7 +215,10 @@ async function measured({ name, command, extra }: Program): Promise<{ readonly c
   writeFileSync(file, stringify(config))
   const [program = '', ...args] = command
   const environment = { ...process.env, AWS_EC2_METADATA_DISABLED: 'true', AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' }
-  const child = spawn(program, [...args, '--config', file], { stdio: ['ignore', 'ignore', 'inherit'], env: environment })
+  const written = join(folder, 'documents')
+  const output = openSync(written, 'w')
+  const child = spawn(program, [...args, '--config', file], { stdio: ['ignore', output, 'inherit'], env: environment })
+  closeSync(output)
   const kill = (): unknown => child.kill('SIGKILL')
   process.once('exit', kill)
   try {
@@ -229,9 +232,10 @@ async function measured({ name, command, extra }: Program): Promise<{ readonly c
       await idle(pid)
     }
     const result = { cpuS: (cpuSeconds(pid) - before) / flushes, peakMib: memoryMib(pid, 'VmHWM') }
-    console.log(
-      `${name.padEnd(12)} ${result.cpuS.toFixed(2).padStart(10)} ${memoryMib(pid, 'VmRSS').toFixed(0).padStart(9)} ${result.peakMib.toFixed(0).padStart(10)}`,
-    )
+    const text = readFileSync(written)
+    const documents = text.reduce((lines, byte) => lines + Number(byte === 0x0a), 0)
+    const row = [result.cpuS.toFixed(2), memoryMib(pid, 'VmRSS').toFixed(0), result.peakMib.toFixed(0), String(documents), (text.length / 2 ** 20).toFixed(0)]
+    console.log(`${name.padEnd(12)} ${row.map((cell, i) => cell.padStart([10, 9, 10, 11, 8][i] ?? 8)).join(' ')}`)
     return result
   } finally {
     kill()
