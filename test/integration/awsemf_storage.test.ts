@@ -41,7 +41,7 @@ interface Life {
 
 async function live(queue: object = {}): Promise<Life> {
   const storage = new FileStorage(fakeSettings('extension', 'file_storage'), checkedConfig<FileStorageConfig>(storageConfig, { directory }))
-  await storage.start()
+  await storage.start(new FakeHost())
   const settings = { ...fakeSettings('exporter', 'awsemf'), shared: () => storage.shared }
   const checked = checkedConfig<AwsEmfConfig>(config, { region: 'us-east-1', endpoint: logs.url, sending_queue: { storage: 'file_storage', ...queue } })
   let waiting: readonly string[] = []

@@ -110,6 +110,13 @@ describe('a refused request', () => {
     },
   )
 
+  test('is signed with our own time again, when the clock here has been set right meanwhile', async () => {
+    const signer = signerOf()
+    expect(await signer.refused(answer('InvalidSignatureException', TIME_MS + 20 * 60_000))).toBe(true)
+    expect(await signer.refused(answer('InvalidSignatureException', TIME_MS))).toBe(true)
+    expect(signer.clockOffsetMs).toBe(0)
+  })
+
   test('with the right time is signed with other credentials, if there are any', async () => {
     const credentials = new FixedCredentials()
     const signer = signerOf({ credentials })

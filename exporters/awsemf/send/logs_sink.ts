@@ -128,6 +128,8 @@ export class LogsSink implements EmfSink {
   }
 
   async #putOnce(batch: PutBatch, signal: AbortSignal): Promise<unknown> {
+    // It may have waited for its turn for longer than the attempt.
+    signal.throwIfAborted()
     try {
       await this.#streams.retain(batch.logGroup)
     } catch (error) {
