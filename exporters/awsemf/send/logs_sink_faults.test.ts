@@ -66,7 +66,7 @@ test('whatever goes wrong meanwhile, each good document is stored once, each bad
       const attempts = new Attempts(sink, requestOf(streams))
       let left = ATTEMPTS_MAX
       while ((await attempts.next()) !== undefined && --left > 0);
-      await sink.close()
+      sink.close()
       await logs.stop()
       const stored = logs.store.events().map(({ message }) => Number(/good (\d+)/.exec(message)?.[1]))
       const lonelyTooLarge = settings.telemetry.value('meshscope_awsemf_rejected_documents', { reason: 'too_large' })
