@@ -5,6 +5,7 @@ import { parse, parseAllDocuments } from 'yaml'
 import { runCli } from '../../cmd/meshscope/cli.ts'
 import { registry } from '../../cmd/meshscope/components.ts'
 import { CHART, configOf, documentsOf, exampleNames, firstOf, type Manifest, renderedOf, valuesOf } from './chart.ts'
+import { rightsOf } from './rights.ts'
 
 /** What the downward API and Secrets would put into the environment. */
 const ENV = { K8S_NODE_NAME: 'node-1', K8S_POD_NAME: 'meshscope-abcde', K8S_NAMESPACE: 'observability', OTLP_TOKEN: 'secret' }
@@ -23,14 +24,6 @@ function objectsOf(example: string): readonly Manifest[] {
 function podOf(objects: readonly Manifest[]): { readonly serviceAccountName: string; readonly automountServiceAccountToken: boolean } {
   const { template } = firstOf(objects, 'DaemonSet', 'Deployment')['spec'] as { readonly template: { readonly spec: ReturnType<typeof podOf> } }
   return template.spec
-}
-
-/** Roles and bindings without labels, in an order of their own. */
-function rightsOf(objects: readonly Manifest[]): readonly object[] {
-  return objects
-    .filter(({ apiVersion }) => apiVersion.startsWith('rbac.'))
-    .map(({ metadata: { name, namespace }, ...rest }) => ({ ...rest, metadata: { name, namespace } }))
-    .toSorted((a, b) => `${a['kind']} ${a.metadata.namespace}`.localeCompare(`${b['kind']} ${b.metadata.namespace}`))
 }
 
 describe.for(exampleNames())('the example %s', (example) => {
