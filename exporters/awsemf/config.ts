@@ -1,6 +1,8 @@
 import { configSchema, type FieldProblem, type FromSchema } from '../../component/config_schema.ts'
 import { AWS_SESSION_PROPERTIES, checkAwsSession } from '../../component/kit/aws/session_schema.ts'
 import { checkQueue, QUEUE_PROPERTIES } from '../../component/kit/queue/config.ts'
+import { declarationProblems } from './document/dimensions.ts'
+import { descriptorProblems } from './document/metric_name.ts'
 import { EMF_PROPERTIES } from './emf_schema.ts'
 
 const schema = {
@@ -82,6 +84,8 @@ export type AwsEmfConfig = FromSchema<typeof schema>
 export const config = configSchema(schema, (checked) => [
   ...checkFormat(checked),
   ...checkNames(checked),
+  ...declarationProblems(checked),
+  ...descriptorProblems(checked),
   ...checkDestination(checked),
   ...checkLogGroup(checked),
   ...checkAwsSession(checked),

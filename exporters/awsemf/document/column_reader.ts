@@ -50,7 +50,7 @@ export class ColumnReader {
     for (let i = 0; i < count; i++) {
       const one = found[i]
       if (one === undefined) this.#parts.onDropped('series_limit', 1)
-      else if (one.route.isUndeclared && !(this.#rules.isDetailed && family.type === 'summary')) this.#parts.onDropped('undeclared', 1)
+      else if (one.isUndeclared && !(this.#rules.isDetailed && family.type === 'summary')) this.#parts.onDropped('undeclared', 1)
       else this.#point({ points, stream, timeMs }, one, i)
       if (i % SERIES_PER_LOOK === 0 && slices.isOver) await slices.next()
     }
@@ -63,7 +63,7 @@ export class ColumnReader {
     const startMs = points.startTimesMs[i] as number
     const isNumber = family.type === 'sum' || family.type === 'gauge'
     if (!this.#rules.isDifference(stream.header)) {
-      if (isNumber) this.#parts.router.put(series.route, timeMs, values[at] as number)
+      if (isNumber) this.#parts.router.put(series, timeMs, values[at] as number)
       else this.#whole(points, series, { timeMs, at, i })
       return
     }

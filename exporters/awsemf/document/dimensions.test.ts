@@ -136,3 +136,10 @@ describe('the preset', () => {
       expect(declarationProblems({ metric_declarations: [...metric_declarations] })).toEqual([])
   })
 })
+
+test('a config with declarations and units that cannot be is refused with places', () => {
+  const declared = { metric_declarations: [{ metric_name_selectors: ['a(?=b)'], dimensions: [[]] }], metric_descriptors: [{ metric_name: 'm', unit: 'ms' }] }
+  expect(() => emfConfig(declared)).toThrow(
+    /metric_declarations\[0\]\.metric_name_selectors\[0\]: .*\n.*metric_descriptors\[0\]\.unit: not a unit of CloudWatch/,
+  )
+})

@@ -1,6 +1,6 @@
 import type { Distribution } from './distribution.ts'
 import { type EmfDocument, METRICS_MAX, NUMBER_MAX, VALUES_MAX } from './document.ts'
-import type { Entry, Group, Reading } from './groups.ts'
+import type { Group, ListedEntry, Reading } from './groups.ts'
 import type { MetricName } from './metric_name.ts'
 
 /** Told of points that fit into no document. */
@@ -25,7 +25,7 @@ export class DocumentWriter {
     const drafts: Draft[] = []
     // What stands before it takes no more metrics.
     let open = 0
-    for (const entry of group.entries) {
+    for (let entry = group.first; entry !== undefined; entry = entry.next) {
       let at = open
       let points = entry.points
       for (const value of this.#values(group, entry)) {
@@ -51,7 +51,7 @@ export class DocumentWriter {
   }
 
   /** The JSON of a reading; several parts when one document cannot hold it. */
-  #values(group: Group, { metric, dimensions, reading }: Entry): readonly string[] {
+  #values(group: Group, { metric, dimensions, reading }: ListedEntry): readonly string[] {
     if (typeof reading === 'number') return [numberJson(reading)]
     const room = this.#bytesMax - Draft.bytesOf(group, metric, dimensions)
     return distributionParts(reading, room)
@@ -85,7 +85,7 @@ class Draft {
       FRAME +
       group.labels.bytes +
       DIRECTIVE +
-      group.labels.place.namespaceJson.length +
+      group.labels.origin.namespaceJson.length +
       dimensions.length +
       metric.definition.length +
       metric.jsonKey.length +
@@ -98,13 +98,13 @@ class Draft {
   }
 
   /** False when there is no room for the metric, or it is in the document already. */
-  add({ metric, dimensions }: Entry, value: string, points: number, bytesMax: number): boolean {
+  add({ metric, dimensions }: ListedEntry, value: string, points: number, bytesMax: number): boolean {
     if (this.isFull || this.#names.includes(metric.name)) return false
     const directive = dimensions === '' ? -1 : this.#dimensions.indexOf(dimensions)
     const isNew = dimensions !== '' && directive < 0
     // Two commas, or the comma and the label's.
     const added = metric.jsonKey.length + value.length + 2 + (dimensions === '' ? 0 : metric.definition.length)
-    const bytes = this.#bytes + added + (isNew ? DIRECTIVE + this.#group.labels.place.namespaceJson.length + dimensions.length : 0)
+    const bytes = this.#bytes + added + (isNew ? DIRECTIVE + this.#group.labels.origin.namespaceJson.length + dimensions.length : 0)
     if (bytes > bytesMax) return false
     this.#bytes = bytes
     this.#names.push(metric.name)
@@ -121,7 +121,7 @@ class Draft {
     const { labels, timestampMs, target } = this.#group
     let directives = ''
     for (let i = 0; i < this.#dimensions.length; i++)
-      directives += `${i === 0 ? '' : ','}{"Namespace":${labels.place.namespaceJson},"Dimensions":${this.#dimensions[i]},"Metrics":[${this.#definitions[i]}]}`
+      directives += `${i === 0 ? '' : ','}{"Namespace":${labels.origin.namespaceJson},"Dimensions":${this.#dimensions[i]},"Metrics":[${this.#definitions[i]}]}`
     const comma = labels.json === '' ? '' : ','
     // Labels before values, so that they can be read where a console shows the beginning of a line only.
     const json = `{"_aws":{"Timestamp":${timestampMs},"CloudWatchMetrics":[${directives}]}${comma}${labels.json},${this.#fields}}`

@@ -132,7 +132,7 @@ export class EmfEncoder {
       }
       if (documents.length > 0) yield documents
     } finally {
-      const lost = groups.slice(at).reduce((sum, { entries }) => sum + entries.reduce((inGroup, { points }) => inGroup + points, 0), 0)
+      const lost = groups.slice(at).reduce((sum, { points }) => sum + points, 0)
       if (lost > 0) this.#options.onDropped('aborted', lost)
     }
   }

@@ -7,7 +7,7 @@ import type { MetricName } from './metric_name.ts'
 export type Reading = number | Distribution
 
 /** A metric with its reading, and the dimension sets that it is extracted with. */
-export interface Entry {
+interface Entry {
   readonly metric: MetricName
   /** The JSON of an array of sets; empty for a value that only is a field of the log. */
   readonly dimensions: string
@@ -15,8 +15,14 @@ export interface Entry {
   readonly points: number
 }
 
+/** Entries of a group are a list, because nearly all groups have very few. */
+export interface ListedEntry extends Entry {
+  next: ListedEntry | undefined
+}
+
 /** Readings of several series that become one. */
-class Merged implements Entry {
+class Merged implements ListedEntry {
+  next: ListedEntry | undefined
   readonly metric: MetricName
   readonly dimensions: string
   points = 0
@@ -49,7 +55,8 @@ export class Group {
   readonly labels: LabelSet
   readonly timestampMs: number
   readonly target: LogTarget
-  readonly entries: Entry[] = []
+  first: ListedEntry | undefined
+  #last: ListedEntry | undefined
   #merged: Map<string, Merged> | undefined
 
   constructor(labels: LabelSet, timestampMs: number, target: LogTarget) {
@@ -58,9 +65,16 @@ export class Group {
     this.target = target
   }
 
-  /** Adds a reading for one point. */
-  add(metric: MetricName, dimensions: string, reading: Reading): void {
-    this.entries.push({ metric, dimensions, reading, points: 1 })
+  /** Points of all entries. */
+  get points(): number {
+    let points = 0
+    for (let entry = this.first; entry !== undefined; entry = entry.next) points += entry.points
+    return points
+  }
+
+  /** Adds a reading for `points` points. */
+  add(metric: MetricName, dimensions: string, reading: Reading, points: number): void {
+    this.#push({ metric, dimensions, reading, points, next: undefined })
   }
 
   /** Adds a reading, here for `points` points, to what the metric has already: of what is counted the sum, else all observations. */
@@ -71,8 +85,14 @@ export class Group {
     if (merged === undefined) {
       merged = new Merged(metric, dimensions)
       this.#merged.set(key, merged)
-      this.entries.push(merged)
+      this.#push(merged)
     }
     merged.add(reading, points)
+  }
+
+  #push(entry: ListedEntry): void {
+    if (this.#last === undefined) this.first = entry
+    else this.#last.next = entry
+    this.#last = entry
   }
 }

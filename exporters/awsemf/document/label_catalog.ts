@@ -25,7 +25,8 @@ const PLANS_MAX = 1000
 /** The labels of series with the same resource, and the same scope where that makes a label. */
 export class LabelOrigin {
   readonly namespace: string
-  readonly #namespaceJson: string
+  /** As JSON. */
+  readonly namespaceJson: string
   readonly #resource: AttributeSet
   readonly #scopeName: string
   readonly #parts: CatalogParts
@@ -41,7 +42,7 @@ export class LabelOrigin {
   ) {
     this.#parts = parts
     this.namespace = namespace
-    this.#namespaceJson = JSON.stringify(namespace)
+    this.namespaceJson = JSON.stringify(namespace)
     this.#resource = resource
     this.#scopeName = scopeName
   }
@@ -77,7 +78,7 @@ export class LabelOrigin {
     const lookup = (key: string): string | undefined => nonEmptyText(this.#resource, key) ?? nonEmptyText(attributes, key)
     const { pair, missing } = targets.find(this.namespace, lookup)
     for (const one of missing) events.onMissing(one)
-    const labels = new LabelSet(made, { namespaceJson: this.#namespaceJson, logs: pair })
+    const labels = new LabelSet(made, this, pair)
     this.#sets.set(labels.json, labels)
     return labels
   }

@@ -4,14 +4,9 @@ import type { AwsEmfConfig } from '../config.ts'
 import { type DimensionLabels, OTEL_LIB } from './dimensions.ts'
 import type { ChangeReason } from './document.ts'
 import type { Group } from './groups.ts'
+import type { LabelOrigin } from './label_catalog.ts'
 import type { LogPair } from './log_targets.ts'
 import { labelName, labelValue } from './names.ts'
-
-/** Where the labels of a series are: its namespace, as JSON, and its log group and stream. */
-export interface LabelPlace {
-  readonly namespaceJson: string
-  readonly logs: LogPair
-}
 
 /** Labels as documents have them, before anything is known of where they are. */
 export interface Labels {
@@ -32,19 +27,23 @@ export class LabelSet implements DimensionLabels {
   readonly json: string
   /** Of `json` in UTF-8. */
   readonly bytes: number
-  readonly place: LabelPlace
+  readonly origin: LabelOrigin
+  readonly logs: LogPair
   /** Documents of the batch that is being encoded, one group for each time; mostly there is one. */
   groups: Group[] | undefined
   /** When a batch last had it, on the monotonic clock. */
   heardAt = 0
 
-  constructor({ keys, values, json }: Labels, place: LabelPlace) {
+  constructor({ keys, values, json }: Labels, origin: LabelOrigin, logs: LogPair) {
     this.#keys = keys
     this.#values = values
-    this.dimensionKeys = values.includes(undefined) ? keys.filter((_, i) => values[i] !== undefined) : keys
+    const hasJson = values.includes(undefined)
+    this.dimensionKeys = hasJson ? keys.filter((_, i) => values[i] !== undefined) : keys
     this.json = json
-    this.bytes = Buffer.byteLength(json)
-    this.place = place
+    // All else is ASCII.
+    this.bytes = hasJson ? Buffer.byteLength(json) : json.length
+    this.origin = origin
+    this.logs = logs
   }
 
   /** The value of a label that may be a dimension; undefined when there is none. */
@@ -97,7 +96,8 @@ export class LabelPlan {
   /** The labels of a series with these values, in the order of the plan's keys. */
   labels(values: readonly AttributeValue[]): Labels {
     const made: (string | undefined)[] = []
-    let json = ''
+    // Joined at the end: a text that is added to piece by piece keeps all its pieces.
+    const json: string[] = []
     let omitted: Set<string> | undefined
     for (const { key, jsonKey, at, constant, isJson } of this.#labels) {
       const given = plainText(at < 0 ? constant : (values[at] as AttributeValue))
@@ -109,9 +109,9 @@ export class LabelPlan {
         continue
       }
       made.push(value)
-      json += `${json === '' ? '' : ','}${jsonKey}${parsed ?? JSON.stringify(value)}`
+      json.push(`${jsonKey}${parsed ?? JSON.stringify(value)}`)
     }
-    return { keys: omitted === undefined ? this.#keys : this.#keys.filter((key) => !omitted.has(key)), values: made, json }
+    return { keys: omitted === undefined ? this.#keys : this.#keys.filter((key) => !omitted.has(key)), values: made, json: json.join() }
   }
 
   /** Empty for a label that is left out. */

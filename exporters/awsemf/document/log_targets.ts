@@ -52,6 +52,11 @@ export class LogTargets {
   readonly #pairsMax: number
   /** By group and stream, the least recently used first. */
   readonly #pairs = new Map<string, LogPair>()
+  /** By namespace, when nothing else makes a difference. */
+  readonly #fixed = new Map<string, LogPair>()
+  /** Pairs that this batch has found and not used yet. */
+  readonly #found = new Map<string, LogPair>()
+  readonly #hasPlaceholders: boolean
   readonly #shared: LogTarget
   #batch = 0
 
@@ -60,19 +65,26 @@ export class LogTargets {
     this.#stream = config.log_stream_name ?? DEFAULT_LOG_STREAM
     this.#default = config.placeholder_default
     this.#pairsMax = config.log_streams_max
+    this.#hasPlaceholders = `${this.#group} ${this.#stream}`.includes('{')
     this.#shared = this.#named(this.#default, (pattern) => pattern.replace(PLACEHOLDER, this.#default))
   }
 
   /** A batch begins: what the ones before it used may make room. */
   beginBatch(): void {
     this.#batch++
+    this.#found.clear()
   }
 
   /** Where documents with this namespace and these attributes belong, and what was missing. */
   find(namespace: string, lookup: AttributeLookup): { readonly pair: LogPair; readonly missing: readonly MissingPlaceholder[] } {
     const missing: MissingPlaceholder[] = []
-    const target = this.#named(namespace, (pattern) => pattern.replace(PLACEHOLDER, (_, name: string) => this.#value(name, lookup, missing)))
-    return { pair: this.#pairs.get(pairKey(target)) ?? { target, usedIn: -1 }, missing }
+    if (this.#hasPlaceholders) return { pair: this.#pair(this.#named(namespace, (pattern) => this.#filled(pattern, lookup, missing))), missing }
+    const known = this.#fixed.get(namespace)
+    if (known !== undefined) return { pair: known, missing }
+    const pair = this.#pair(this.#named(namespace, (pattern) => pattern))
+    if (this.#fixed.size >= this.#pairsMax) this.#fixed.clear()
+    this.#fixed.set(namespace, pair)
+    return { pair, missing }
   }
 
   /** Where the documents of this batch are filed that belong to a pair: there, or with those for which there is no room. */
@@ -90,6 +102,20 @@ export class LogTargets {
   #named(namespace: string, fill: (pattern: string) => string): LogTarget {
     const group = this.#group === undefined ? defaultLogGroup(namespace) : fill(this.#group)
     return { logGroup: logGroupName(group), logStream: logStreamName(fill(this.#stream)) }
+  }
+
+  #filled(pattern: string, lookup: AttributeLookup, missing: MissingPlaceholder[]): string {
+    return pattern.replace(PLACEHOLDER, (_, name: string) => this.#value(name, lookup, missing))
+  }
+
+  /** The same object for all series of a pair, so that one look is enough for each batch. */
+  #pair(target: LogTarget): LogPair {
+    const key = pairKey(target)
+    const known = this.#pairs.get(key) ?? this.#found.get(key)
+    if (known !== undefined) return known
+    const pair = { target, usedIn: -1 }
+    this.#found.set(key, pair)
+    return pair
   }
 
   #value(name: string, lookup: AttributeLookup, missing: MissingPlaceholder[]): string {

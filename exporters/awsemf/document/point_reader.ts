@@ -45,7 +45,7 @@ export class PointReader {
     if (hasNoValue(point) || ('value' in point && !Number.isFinite(Number(point.value)))) return drop('not_finite')
     const series = this.#parts.catalog.ofPoint(stream, point.attributes)
     if (series === undefined) return drop('series_limit')
-    if (series.route.isUndeclared && !(this.#rules.isDetailed && 'quantiles' in point)) return drop('undeclared')
+    if (series.isUndeclared && !(this.#rules.isDetailed && 'quantiles' in point)) return drop('undeclared')
     const timeMs = point.timeNs > 0n ? milliseconds(point.timeNs) : Math.round(nowMs)
     if (!this.#rules.isDifference(stream.header)) return this.#put(series, timeMs, point)
     const before = series.before as DataPoint | undefined
@@ -70,7 +70,7 @@ export class PointReader {
     if ('value' in point) {
       const value = Number(point.value)
       if (this.#rules.isDifference(series.stream.header)) this.#rules.putGrowth(series, timeMs, value)
-      else this.#parts.router.put(series.route, timeMs, value)
+      else this.#parts.router.put(series, timeMs, value)
     } else if ('quantiles' in point) this.#rules.putSummary(series, timeMs, summaryOf(point), point.attributes)
     else if ('bounds' in point) this.#rules.putDistribution(series, timeMs, histogramOf(point, known))
     else this.#rules.putDistribution(series, timeMs, exponentialOf(point, known))

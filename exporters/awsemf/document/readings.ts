@@ -4,8 +4,8 @@ import type { AwsEmfConfig } from '../config.ts'
 import { type Distribution, type Quantile, summaryDistribution } from './distribution.ts'
 import type { DropReason } from './document.ts'
 import type { Reading } from './groups.ts'
-import type { MetricNamer } from './metric_name.ts'
-import type { Router } from './routes.ts'
+import type { MetricName, MetricNamer } from './metric_name.ts'
+import { Route, type Router } from './routes.ts'
 import type { Series, SeriesCatalog, StreamHeader } from './series_catalog.ts'
 
 /** What readers of points share. */
@@ -63,12 +63,12 @@ export class ReadingRules {
 
   /** Sends what a sum has grown by. */
   putGrowth(series: Series, timeMs: number, value: number): void {
-    if (value !== 0 || this.#sendsZero) this.#parts.router.put(series.route, timeMs, value)
+    if (value !== 0 || this.#sendsZero) this.#parts.router.put(series, timeMs, value)
   }
 
   /** Sends a histogram; undefined is one that has seen nothing, of which there is nothing to say. */
   putDistribution(series: Series, timeMs: number, distribution: Distribution | undefined): void {
-    if (distribution !== undefined) this.#parts.router.put(series.route, timeMs, this.#shaped(distribution))
+    if (distribution !== undefined) this.#parts.router.put(series, timeMs, this.#shaped(distribution))
   }
 
   /** Sends a summary: as one metric, or as the Collector does in detail, as its sum, its count, and each quantile. */
@@ -81,10 +81,10 @@ export class ReadingRules {
     series.details ??= this.#details(series, quantiles, attributes)
     const [sumRoute, countRoute, ...each] = series.details
     if (sumRoute !== undefined) router.put(sumRoute, timeMs, sum)
-    if (countRoute !== undefined) router.put(countRoute, timeMs, count)
+    if (countRoute !== undefined) router.put(countRoute, timeMs, count, 0)
     for (const [i, { value }] of quantiles.entries()) {
       const route = each[i]
-      if (route !== undefined && !Number.isNaN(value)) router.put(route, timeMs, value)
+      if (route !== undefined && !Number.isNaN(value)) router.put(route, timeMs, value, 0)
     }
   }
 
@@ -97,7 +97,10 @@ export class ReadingRules {
     const { origin, header } = stream
     const { name, unit } = header
     const [sum, count, value] = [namer.name(`${name}_sum`, unit, true), namer.name(`${name}_count`, '', true), namer.name(name, unit, false)]
-    const own = (metric: typeof sum, labels: AttributeSet) => router.route(metric, origin.labels(labels, metric.name), origin)
+    const own = (metric: MetricName, given: AttributeSet): Route => {
+      const labels = origin.labels(given, metric.name)
+      return new Route(metric, labels, router.choose(metric, labels))
+    }
     const kept = new AttributeSet(attributes.keys, attributes.values)
     return [own(sum, kept), own(count, kept), ...quantiles.map(({ quantile }) => own(value, kept.with('quantile', String(quantile))))]
   }

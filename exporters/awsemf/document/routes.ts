@@ -5,19 +5,24 @@ import { scaledDistribution } from './distribution.ts'
 import type { ChangeReason, DropReason } from './document.ts'
 import { readingFault } from './document_writer.ts'
 import { Group, type Reading } from './groups.ts'
-import type { LabelOrigin } from './label_catalog.ts'
 import type { LabelSet } from './label_set.ts'
 import type { LogTargets } from './log_targets.ts'
 import type { MetricGuard } from './metric_guard.ts'
 import type { MetricName } from './metric_name.ts'
 
+/** What is chosen for a metric with a set of labels. */
+export interface RouteChoice {
+  /** Dimension sets that it is extracted with. */
+  readonly sets: readonly (readonly string[])[]
+  /** True for what no declaration makes a metric of, when that is left out. */
+  readonly isUndeclared: boolean
+}
+
 /** Where the readings of one metric with one set of labels go. */
 export class Route {
   readonly metric: MetricName
   readonly labels: LabelSet
-  readonly origin: LabelOrigin
-  readonly sets: readonly (readonly string[])[]
-  /** True for what no declaration makes a metric of, when that is left out. */
+  readonly sets: RouteChoice['sets']
   readonly isUndeclared: boolean
   /** The hour in which the guard was asked; -1 = never. */
   hour = -1
@@ -26,10 +31,9 @@ export class Route {
   /** Where those go that it does not. */
   overflow: { readonly labels: LabelSet; readonly dimensions: string } | undefined
 
-  constructor(metric: MetricName, labels: LabelSet, choice: { readonly origin: LabelOrigin; readonly sets: Route['sets']; readonly isUndeclared: boolean }) {
+  constructor(metric: MetricName, labels: LabelSet, choice: RouteChoice) {
     this.metric = metric
     this.labels = labels
-    this.origin = choice.origin
     this.sets = choice.sets
     this.isUndeclared = choice.isUndeclared
   }
@@ -55,7 +59,6 @@ export class Router {
   readonly #texts = new Map<string, string>()
   #textOf = new WeakMap<Route['sets'], string>()
   #groups: Group[] = []
-  #points = 0
 
   constructor(config: AwsEmfConfig, parts: RouterParts) {
     this.#parts = parts
@@ -63,60 +66,58 @@ export class Router {
     this.#dropsUndeclared = this.#isExtracting && config.undeclared_metrics === 'drop'
   }
 
-  /** Where readings of a metric with these labels go. */
-  route(metric: MetricName, labels: LabelSet, origin: LabelOrigin): Route {
+  /** What to make of a metric with these labels. */
+  choose(metric: MetricName, labels: LabelSet): RouteChoice {
     const { sets, isCut } = this.#parts.chooser.setsOf(metric.declarations, labels)
     if (isCut) this.#parts.onChanged('dimensions_cut', 1)
-    return new Route(metric, labels, { origin, sets, isUndeclared: sets.length === 0 && this.#dropsUndeclared })
+    return { sets, isUndeclared: sets.length === 0 && this.#dropsUndeclared }
   }
 
   begin(): void {
     this.#parts.targets.beginBatch()
   }
 
-  /** Points that stand in the groups that nobody has taken. */
-  get points(): number {
-    return this.#points
-  }
-
-  /** Takes a reading in the unit that the metric has. One that CloudWatch would refuse is dropped and counted. */
-  put(route: Route, timestampMs: number, reading: Reading): void {
+  /**
+   * Takes a reading in the unit that the metric has. One that CloudWatch would refuse is dropped and counted. `points` is 0 for what
+   * is told of a point beside its first reading.
+   */
+  put(route: Route, timestampMs: number, reading: Reading, points = 1): void {
     const { metric, labels } = route
     const scaled = inUnit(reading, metric.scale)
     const fault = readingFault(scaled)
-    if (fault !== undefined) return this.#parts.onDropped(fault, 1)
-    if (route.isUndeclared) return this.#parts.onDropped('undeclared', 1)
-    this.#points++
+    if (fault !== undefined) return this.#parts.onDropped(fault, points)
+    if (route.isUndeclared) return this.#parts.onDropped('undeclared', points)
     if (this.#isExtracting && route.sets.length > 0) {
       const hour = this.#parts.guard.hour()
       if (route.hour !== hour) this.#admit(route, hour)
-      if (route.overflow !== undefined) this.#overflow(route, timestampMs, scaled)
+      if (route.overflow !== undefined) this.#overflow(route, { timestampMs, reading: scaled, points })
       // A metric that is beyond the limit with all its sets is in no document of its own, which would cost, too.
       if (route.admitted === '') return
     }
-    this.#group(labels, timestampMs).add(metric, route.admitted, scaled)
+    this.#group(labels, timestampMs).add(metric, route.admitted, scaled, points)
   }
 
-  /** What was collected, one group for all labels and times. The caller owns it and tells `taken`. */
+  /** What was collected, one group for all labels and times. The caller owns it. */
   take(): Group[] {
     const groups = this.#groups
     for (const { labels } of groups) labels.groups = undefined
     this.#groups = []
-    this.#points = 0
     return groups
   }
 
-  #overflow(route: Route, timestampMs: number, reading: Reading): void {
-    if (route.overflow === undefined) return
-    this.#parts.onChanged('custom_metrics_limit', 1)
-    const group = this.#group(route.overflow.labels, timestampMs)
-    const isCounted = route.admitted === ''
-    group.merge(route.metric, route.overflow.dimensions, reading, isCounted ? 1 : 0)
+  #overflow(
+    { overflow, admitted, metric }: Route,
+    { timestampMs, reading, points }: { readonly timestampMs: number; readonly reading: Reading; readonly points: number },
+  ): void {
+    if (overflow === undefined) return
+    this.#parts.onChanged('custom_metrics_limit', points)
+    // A point that has a document of its own, too, is counted there.
+    this.#group(overflow.labels, timestampMs).merge(metric, overflow.dimensions, reading, admitted === '' ? points : 0)
   }
 
   #group(labels: LabelSet, timestampMs: number): Group {
     if (labels.groups !== undefined) for (const group of labels.groups) if (group.timestampMs === timestampMs) return group
-    const { target, isCrowded } = this.#parts.targets.use(labels.place.logs)
+    const { target, isCrowded } = this.#parts.targets.use(labels.logs)
     if (isCrowded) this.#parts.onChanged('log_streams_limit', 1)
     const group = new Group(labels, timestampMs, target)
     labels.heardAt = this.#parts.clock.monotonic()
@@ -129,7 +130,8 @@ export class Router {
   /** Asks the guard for each dimension set: it is a metric by itself. */
   #admit(route: Route, hour: number): void {
     route.hour = hour
-    const { metric, labels, sets, origin } = route
+    const { metric, labels, sets } = route
+    const { origin } = labels
     const { guard } = this.#parts
     if (!guard.isLimited) {
       route.admitted = this.#shared(sets)

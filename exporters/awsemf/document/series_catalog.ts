@@ -5,13 +5,13 @@ import type { AttributeSet, Resource, Scope } from '../../../model/attributes.ts
 import type { DataPoint } from '../../../model/data_points.ts'
 import { attributesText } from './attributes_text.ts'
 import type { LabelCatalog, LabelOrigin } from './label_catalog.ts'
+import type { LabelSet } from './label_set.ts'
 import type { MetricName, MetricNamer } from './metric_name.ts'
-import type { Route, Router } from './routes.ts'
+import { Route, type RouteChoice, type Router } from './routes.ts'
 
 /** A series, with what the next sample of it is compared with. */
-export class Series {
+export class Series extends Route {
   readonly stream: Stream
-  readonly route: Route
   /** Of summaries in detail: their count, and each quantile. */
   details: readonly Route[] | undefined
   /** The next one with the same object as its attributes, which the batch has, too. */
@@ -24,9 +24,9 @@ export class Series {
   /** When that was, on the monotonic clock. */
   heardAt = 0
 
-  constructor(stream: Stream, route: Route) {
+  constructor(stream: Stream, labels: LabelSet, choice: RouteChoice) {
+    super(stream.metric, labels, choice)
     this.stream = stream
-    this.route = route
   }
 }
 
@@ -149,7 +149,7 @@ export class SeriesCatalog {
     let known = stream.series.get(attributes)
     while (known !== undefined && known.batch === this.#batch) {
       if (known.again === undefined && this.#hasRoom()) {
-        known.again = new Series(stream, known.route)
+        known.again = new Series(stream, known.labels, known)
         this.#size++
       }
       known = known.again
@@ -229,7 +229,8 @@ export class SeriesCatalog {
     if (!this.#hasRoom()) return undefined
     const { router } = this.#parts
     const { origin, metric } = stream
-    const series = new Series(stream, router.route(metric, origin.labels(attributes, metric.name), origin))
+    const labels = origin.labels(attributes, metric.name)
+    const series = new Series(stream, labels, router.choose(metric, labels))
     stream.series.set(key, series)
     this.#size++
     return this.#heard(series)
