@@ -27,7 +27,7 @@ const FURTHER = [
     name: 'a gateway by a load balancer, with replicas by CPU and memory',
     values: {
       mode: 'gateway',
-      service: { type: 'LoadBalancer', trafficDistribution: 'PreferSameZone', annotations: { a: 'b' } },
+      service: { type: 'LoadBalancer', trafficDistribution: 'PreferSameZone', ipFamilyPolicy: 'PreferDualStack', annotations: { a: 'b' } },
       autoscaling: { enabled: true, targetMemoryUtilizationPercentage: 75 },
       podDisruptionBudget: { maxUnavailable: '25%' },
       rollout: { maxSurge: '50%', maxUnavailable: 1 },

@@ -57,7 +57,7 @@ const REFUSED = [
   {
     name: 'a surge with host ports',
     values: { ports: { als: { hostPort: 19001 } }, rollout: { maxSurge: 1 } },
-    says: 'rollout.maxSurge: must be 0 with host ports',
+    says: 'rollout.maxSurge: must be 0 with host ports: two pods cannot be on one node',
   },
   {
     name: 'scope namespaces without any',
@@ -80,6 +80,14 @@ const REFUSED = [
       presets: { prometheus: { enabled: false }, selfMonitoring: { enabled: false }, otlpExport: { enabled: true, endpoint: 'x:1' } },
     },
     says: 'nothing to scrape',
+  },
+  {
+    name: 'replicas with one disk for all their queues',
+    values: {
+      mode: 'gateway',
+      presets: { otlpExport: { enabled: true, endpoint: 'x:1', queue: 'disk', queueVolume: { persistentVolumeClaim: { claimName: 'q' } } } },
+    },
+    says: 'one volume for several replicas',
   },
   { name: 'no time to drain', values: { terminationGracePeriodSeconds: 5 }, says: 'terminationGracePeriodSeconds: 5 is not more than preStopSleepSeconds' },
 ]
@@ -205,6 +213,14 @@ suite('the chart', ['helm'], ({ helm }) => {
     expect(containerOf(withHostPort).ports.filter(({ hostPort }) => hostPort !== undefined)).toEqual([
       { name: 'als', containerPort: 19001, protocol: 'TCP', hostPort: 19001 },
     ])
+  })
+
+  test('lets go of a disk before the next pod wants it', () => {
+    const queue = (queueVolume: object): object => ({ presets: { otlpExport: { enabled: true, endpoint: 'x:1', queue: 'disk', queueVolume } } })
+    expect(workloadOf(queue({ hostPath: { path: '/var/lib/meshscope' } })).updateStrategy).toMatchObject({ rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } })
+    expect(workloadOf(queue({})).updateStrategy).toMatchObject({ rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } })
+    const own = { ephemeral: { volumeClaimTemplate: { spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '2Gi' } } } } } }
+    expect(workloadOf({ mode: 'gateway', ...queue(own) })).toMatchObject({ replicas: 2, strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } })
   })
 
   test('takes the image from where it is told', () => {

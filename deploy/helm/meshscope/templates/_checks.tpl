@@ -25,8 +25,12 @@
 {{- fail "presets.kubernetesAttributes.namespaces: only with scope: namespaces" -}}
 {{- end -}}
 {{- end -}}
-{{- if and (include "meshscope.hasHostPort" .) $isDaemonset .Values.rollout.maxSurge (ne (toString .Values.rollout.maxSurge) "0") -}}
-{{- fail "rollout.maxSurge: must be 0 with host ports, which two pods of a node cannot share" -}}
+{{- $reason := include "meshscope.aloneBecause" . -}}
+{{- if and $reason .Values.rollout.maxSurge (ne (toString .Values.rollout.maxSurge) "0") -}}
+{{- fail (printf "rollout.maxSurge: must be 0 with %s: two pods cannot be on one node" $reason) -}}
+{{- end -}}
+{{- if and (not $isDaemonset) (include "meshscope.sharesQueue" .) (or .Values.autoscaling.enabled (gt (int .Values.replicaCount) 1)) -}}
+{{- fail "presets.otlpExport.queueVolume: one volume for several replicas; take an ephemeral volume, which each has for itself, or replicaCount: 1" -}}
 {{- end -}}
 {{- if le (int .Values.terminationGracePeriodSeconds) (int .Values.preStopSleepSeconds) -}}
 {{- fail (printf "terminationGracePeriodSeconds: %d is not more than preStopSleepSeconds; expected that and the drain timeout (30 s) together, such as 45" (int .Values.terminationGracePeriodSeconds)) -}}

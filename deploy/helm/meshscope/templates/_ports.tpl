@@ -22,15 +22,6 @@
 {{- toYaml (dict "open" $open) -}}
 {{- end -}}
 
-{{/* "true" when a port is opened on the node: such pods cannot be there twice. */}}
-{{- define "meshscope.hasHostPort" -}}
-{{- if .Values.hostNetwork -}}
-true
-{{- else -}}
-{{- range (include "meshscope.ports" . | fromYaml).open -}}{{- if .hostPort -}}true{{- end -}}{{- end -}}
-{{- end -}}
-{{- end -}}
-
 {{/* Number of the port of that name. */}}
 {{- define "meshscope.port" -}}
 {{- $port := get .root.Values.ports .name -}}
