@@ -49,3 +49,23 @@ test('trims a thread that nobody waits for while it works, too', () => {
   expect([50, 5000, 5000, 100].map(afterWork)).toEqual([1, 2, 3, 3])
   end()
 })
+
+test('trims a heap that has grown too much, soon, and not one that has not', () => {
+  const clock = new FakeClock()
+  let heapMib = 10
+  let trims = 0
+  const trim = (): void => {
+    trims++
+    heapMib = 10
+  }
+  const every = (ms: number, run: () => void): (() => void) => clock.every(ms, run)
+  const end = keepTrimmed({ every, activeMs: () => 0, trim, growthMibMax: 24, heapBytes: () => heapMib * 2 ** 20 })
+  const afterGrowth = (mib: number): number => {
+    heapMib += mib
+    clock.advance(1000)
+    return trims
+  }
+  expect([20, 4, 1, 24, 30].map(afterGrowth)).toEqual([1, 1, 2, 2, 3])
+  end()
+  expect(clock.pendingTimers).toBe(0)
+})

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import { setFlagsFromString } from 'node:v8'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 /**
@@ -43,28 +43,54 @@ export interface CalmTrimOptions {
   readonly trim?: () => void
   /** A thread that works for less than so many milliseconds in ten seconds is calm; `Infinity` where nobody ever waits. */
   readonly calmMs?: number
+  /**
+   * Trims as well, calm or not, once the heap has grown by so many MiB since it was trimmed: for threads whose garbage grows old
+   * before V8 collects it, and where nobody waits. Without it the heap may grow as V8 likes.
+   */
+  readonly growthMibMax?: number
+  /** Bytes of the heap of this thread that hold objects. */
+  readonly heapBytes?: () => number
 }
 
 const LOOK_INTERVAL_MS = 10_000
+const GROWTH_INTERVAL_MS = 1000
+const MIB = 1 << 20
 /** A thread that worked for less than this between two looks is calm: nobody waits while it collects. */
 const CALM_MS = 100
 /** What work of less than this may have left behind is not worth a collection. */
 const WORTH_MS = 200
 
 /** Trims the heap of this thread now, and whenever it has become calm after some work. Returns what ends that. */
-export function keepTrimmed({ every, activeMs = loopActiveMs, trim = trimHeap, calmMs = CALM_MS }: CalmTrimOptions): () => void {
-  trim()
-  let trimmedAt = activeMs()
-  let lookedAt = trimmedAt
-  return every(LOOK_INTERVAL_MS, () => {
-    const now = activeMs()
-    const isCalm = now - lookedAt < calmMs
-    lookedAt = now
-    if (!isCalm || now - trimmedAt < WORTH_MS) return
+export function keepTrimmed(options: CalmTrimOptions): () => void {
+  const { every, activeMs = loopActiveMs, trim = trimHeap, calmMs = CALM_MS, growthMibMax = Number.POSITIVE_INFINITY, heapBytes = usedHeapBytes } = options
+  let trimmedAt = 0
+  let lookedAt = 0
+  let trimmedBytes = 0
+  const trimNow = (): void => {
     trim()
     trimmedAt = activeMs()
     lookedAt = trimmedAt
+    trimmedBytes = growthMibMax === Number.POSITIVE_INFINITY ? 0 : heapBytes()
+  }
+  trimNow()
+  const stopLooking = every(LOOK_INTERVAL_MS, () => {
+    const now = activeMs()
+    const isCalm = now - lookedAt < calmMs
+    lookedAt = now
+    if (isCalm && now - trimmedAt >= WORTH_MS) trimNow()
   })
+  if (growthMibMax === Number.POSITIVE_INFINITY) return stopLooking
+  const stopGrowth = every(GROWTH_INTERVAL_MS, () => {
+    if (heapBytes() - trimmedBytes > growthMibMax * MIB) trimNow()
+  })
+  return () => {
+    stopLooking()
+    stopGrowth()
+  }
+}
+
+function usedHeapBytes(): number {
+  return getHeapStatistics().used_heap_size
 }
 
 function loopActiveMs(): number {
