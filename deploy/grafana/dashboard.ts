@@ -77,10 +77,10 @@ function linkTo(name: DashboardName, title: string): DashboardLink {
 
 /**
  * Where a click on a cell leads: another dashboard, for the time and data source of this one. `variables` are those of the other
- * dashboard, with what of the row fills them, such as `${__data.fields.Service}`.
+ * dashboard, with the column of the row that fills them, by the name that it has in the query's result.
  */
 export function drillDown(name: DashboardName, title: string, variables: Readonly<Record<string, string>>): { readonly title: string; readonly url: string } {
-  const filled = Object.entries(variables).map(([variable, value]) => `var-${variable}=${value}`)
+  const filled = Object.entries(variables).map(([variable, column]) => `var-${variable}=\${__data.fields["${column}"]:percentencode}`)
   return { title, url: `/d/${UIDS[name]}?${['${datasource:queryparam}', ...filled, '${__url_time_range}'].join('&')}` }
 }
 

@@ -1,7 +1,7 @@
 import type { Dashboard } from '@grafana/schema'
 import { describe, expect, test } from 'vitest'
 import { allDashboards } from './boards/all.ts'
-import { dashboard, UIDS } from './dashboard.ts'
+import { dashboard, drillDown, UIDS } from './dashboard.ts'
 import { lint } from './lint.ts'
 import { timeseries } from './panels.ts'
 import { datasource, jobAndInstance } from './variables.ts'
@@ -73,6 +73,15 @@ describe('the rules', () => {
       fault: 'a link that sets a variable of nobody',
       change: (board) => board.links?.push({ url: '/d/meshscope-tcp?var-service=x' } as never),
       says: /sets service/,
+    },
+    {
+      fault: 'a link that takes a column of no query',
+      change: (board) => {
+        const link = drillDown('tcp', 'TCP', { namespace: 'gone' })
+        const overrides = [{ matcher: { id: 'byName' }, properties: [{ id: 'links', value: [link] }] }]
+        Object.assign(board.panels?.[1] ?? {}, { fieldConfig: { defaults: { unit: 'cps' }, overrides } })
+      },
+      says: /Panel: a link takes the column gone/,
     },
     {
       fault: 'a missing unit',

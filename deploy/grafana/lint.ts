@@ -88,8 +88,16 @@ function panelProblems(panel: Panel): string[] {
   if ((panel.targets ?? []).length === 0) problems.push('no query')
   const refs = (panel.targets ?? []).map(({ refId }) => refId)
   if (new Set(refs).size !== refs.length) problems.push('two queries have the same refId')
+  problems.push(...fieldProblems(panel))
   for (const { expr, legendFormat } of targetsOf(panel)) problems.push(...exprProblems(expr), ...legendProblems(expr, legendFormat))
   return problems
+}
+
+/** Links of cells take values of columns that the queries have. */
+function fieldProblems(panel: Panel): string[] {
+  const columns = Array.from(JSON.stringify(panel.fieldConfig?.overrides ?? []).matchAll(/__data\.fields\[\\"(\w+)\\"\]/g), ([, column = '']) => column)
+  const isKept = (column: string): boolean => targetsOf(panel).every(({ expr }) => new RegExp(`by \\([^)]*\\b${column}\\b`).test(expr))
+  return columns.filter((column) => !isKept(column)).map((column) => `a link takes the column ${column}, which not every query keeps`)
 }
 
 function exprProblems(expr: string): string[] {

@@ -9,6 +9,7 @@ import {
   type DataTransformerConfig,
   FieldColorModeId,
   type FieldConfigSource,
+  GraphThresholdsStyleMode,
   HeatmapCellLayout,
   LegendDisplayMode,
   type Panel,
@@ -107,7 +108,10 @@ export interface TimeSeriesSpec extends PanelText {
   /** Lines on top of each other, for parts of a whole. */
   readonly stacked?: boolean
   readonly max?: number
+  /** Drawn as dashed lines. */
   readonly steps?: Steps
+  /** Whether single requests with a trace are marked. */
+  readonly exemplars?: boolean
   /** Colours by pattern of the legend. */
   readonly colors?: Readonly<Record<string, string>>
 }
@@ -123,6 +127,7 @@ export function timeseries(spec: TimeSeriesSpec): PanelSpec {
     lineWidth: 1,
     fillOpacity: spec.stacked === true ? 40 : 8,
     showPoints: VisibilityMode.Never,
+    thresholdsStyle: { mode: spec.steps === undefined ? GraphThresholdsStyleMode.Off : GraphThresholdsStyleMode.Dashed },
     stacking: { mode: spec.stacked === true ? StackingMode.Normal : StackingMode.None, group: 'A' },
   }
   const options: LineOptions = {
@@ -150,6 +155,7 @@ export function timeseries(spec: TimeSeriesSpec): PanelSpec {
     expr,
     legendFormat: legend,
     range: true,
+    ...(spec.exemplars === true ? { exemplar: true } : {}),
   }))
   return place(spec, { width: 8, height: 8 }, { type: 'timeseries', fieldConfig, options: { ...options }, targets })
 }

@@ -103,7 +103,6 @@ function between(): PanelSpec[] {
       title: 'Failed requests',
       description: 'Share of responses of class 5xx by the word of each side.',
       unit: 'percentunit',
-      max: 1,
       steps: FAILURE_STEPS,
       queries: [{ expr: failures(EDGE, ['reporter']), legend: '{{reporter}}' }],
     }),

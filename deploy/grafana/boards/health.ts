@@ -138,8 +138,7 @@ function ingest(): PanelSpec[] {
 
 /** Losses by component and reason; 0 lines are the good case and stay visible. */
 function losses(): PanelSpec[] {
-  const lines = (title: string, description: string, queries: readonly Query[]): PanelSpec =>
-    timeseries({ title, description, unit: 'cps', steps: ANY, queries })
+  const lines = (title: string, description: string, queries: readonly Query[]): PanelSpec => timeseries({ title, description, unit: 'cps', queries })
   return [
     lines(
       'Dropped by receivers',
@@ -254,7 +253,6 @@ function exporters(): PanelSpec[] {
       title: 'Failed attempts',
       description: 'Requests a second that backends did not take and that are tried again, and items that failed for good.',
       unit: 'cps',
-      steps: ANY,
       queries: [
         { expr: rate('meshscope_exporter_failed_attempts', OWN, ['exporter', 'data_type']), legend: 'attempts, {{exporter}} {{data_type}}' },
         { expr: rate('otelcol_exporter_send_failed_log_records', OWN, ['exporter']), legend: 'log records, {{exporter}}' },
@@ -321,7 +319,6 @@ function cloudwatch(): PanelSpec[] {
       description: 'Documents a second that were given up, by reason.',
       width: 12,
       unit: 'cps',
-      steps: ANY,
       queries: [{ expr: rate('meshscope_awsemf_rejected_documents', OWN, ['exporter', 'reason']), legend: '{{exporter}} {{reason}}' }],
     }),
   ]

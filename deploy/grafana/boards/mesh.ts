@@ -28,7 +28,7 @@ export function meshDashboard(): Dashboard {
       { name: 'health', title: 'Collector health' },
     ],
     rows: [
-      { title: 'Mesh', panels: [...requestStats(CALLS, 'in the mesh'), openConnections()] },
+      { title: 'Mesh', panels: [...requestStats(CALLS, 'in the mesh'), openedConnections()] },
       { title: 'Requests', panels: [requestsByClass(CALLS), durations(CALLS), durationHeatmap(CALLS)] },
       { title: 'Services and edges', panels: [services(), edges()] },
       { title: 'Who calls whom', panels: [graph()] },
@@ -37,7 +37,7 @@ export function meshDashboard(): Dashboard {
   })
 }
 
-function openConnections(): PanelSpec {
+function openedConnections(): PanelSpec {
   return stat({
     title: 'TCP connections opened',
     description: 'TCP connections of the mesh that were opened a second, without those of HTTP.',
@@ -47,7 +47,6 @@ function openConnections(): PanelSpec {
 }
 
 function services(): PanelSpec {
-  const service = { service: '${__data.fields["destination_service"]}' }
   return table({
     title: 'Services',
     description: 'Every service that is called, the busiest first. A click on a service opens its dashboard.',
@@ -59,17 +58,13 @@ function services(): PanelSpec {
       { name: 'p50', expr: quantile(0.5, 'istio_request_duration_milliseconds', CALLS, SERVICE), unit: 'ms' },
       { name: 'p99', expr: quantile(0.99, 'istio_request_duration_milliseconds', CALLS, SERVICE), unit: 'ms' },
     ],
-    links: { Service: drillDown('service', 'Service', service) },
+    links: { Service: drillDown('service', 'Service', { service: 'destination_service' }) },
     sortBy: 'Requests',
   })
 }
 
 function edges(): PanelSpec {
-  const edge = {
-    source_namespace: '${__data.fields["source_workload_namespace"]}',
-    source: '${__data.fields["source_workload"]}',
-    service: '${__data.fields["destination_service"]}',
-  }
+  const edge = { source_namespace: 'source_workload_namespace', source: 'source_workload', service: 'destination_service' }
   return table({
     title: 'Busiest edges',
     description:
@@ -119,7 +114,6 @@ function worstServices(): PanelSpec {
     width: 6,
     description: 'Share of requests with a response of class 5xx, the ten worst services.',
     unit: 'percentunit',
-    max: 1,
     steps: FAILURE_STEPS,
     queries: [
       {

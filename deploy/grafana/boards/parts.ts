@@ -57,6 +57,7 @@ export function durations(selector: string, text: Partial<PanelText> = {}): Pane
     description: 'Quantiles of the request duration, interpolated within the buckets of the histogram.',
     ...text,
     unit: 'ms',
+    exemplars: true,
     queries: QUANTILES.map(({ q, name }) => ({ expr: quantile(q, 'istio_request_duration_milliseconds', selector), legend: name })),
   })
 }
@@ -125,7 +126,6 @@ export function breakdown(selector: string, by: readonly string[], what: string)
       title: `Failed requests by ${what}`,
       description: `Share of requests with a response of class 5xx by ${what}, the ten worst.`,
       unit: 'percentunit',
-      max: 1,
       queries: [{ expr: top(failures(selector, by)), legend }],
       steps: FAILURE_STEPS,
     }),

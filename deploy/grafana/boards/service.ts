@@ -53,7 +53,6 @@ function bothSides(): PanelSpec[] {
       title: 'Failed requests, both sides',
       description: 'Share of responses of class 5xx by the word of each side. Failures that only the callers see happened on the way.',
       unit: 'percentunit',
-      max: 1,
       steps: FAILURE_STEPS,
       queries: [{ expr: failures(SERVICE, ['reporter']), legend: '{{reporter}}' }],
     }),
