@@ -68,6 +68,20 @@ test('an authenticator sees what is sent and adds its proof', async () => {
   expect(seen[0]).toMatchObject({ method: 'POST', headers: { 'content-encoding': 'gzip' } })
 })
 
+test('what is refused for its proof is sent again with another proof, not more than twice', async () => {
+  const to = await server()
+  to.answer = () => ({ code: 403, body: 'expired' })
+  let proofs = 0
+  const told: string[] = []
+  const authenticator: ClientAuthenticator = {
+    headers: () => ({ authorization: `Proof ${++proofs}` }),
+    refused: ({ url, code, body }) => told.push(`${url.pathname} ${code} ${Buffer.from(body).toString()}`) > 0,
+  }
+  const { code } = await send(senderOf({ authenticator }), to.url)
+  expect([code, told]).toEqual([403, ['/path 403 expired', '/path 403 expired']])
+  expect(to.requests.map(({ headers }) => headers['authorization'])).toEqual(['Proof 1', 'Proof 2', 'Proof 3'])
+})
+
 test('a connection that is cut is refused, one that was given up says why', async () => {
   const to = await server()
   to.answer = () => 'cut'

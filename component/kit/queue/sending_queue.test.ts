@@ -150,7 +150,7 @@ describe('sending', () => {
 })
 
 describe('failures', () => {
-  test('tries again after growing waits, and says once that sending fails and works again', async () => {
+  test('tries again after growing waits, and says once that sending fails and works again, and why at present', async () => {
     const { queue, backend, settings, host, clock } = await started()
     void queue.offer(item('a'))
     await backend.arrived(1)
@@ -166,7 +166,8 @@ describe('failures', () => {
     await backend.arrived(3)
     await backend.answer()
     expect(ledger(settings)).toMatchObject({ sent: 1, failed: 0, dropped: {}, queued: 0 })
-    expect(host.statuses).toEqual([{ kind: 'recoverable_error', error: 'cannot send logs: unavailable', staysReady: true }, { kind: 'ok' }])
+    const failing = (reason: string) => ({ kind: 'recoverable_error', error: `cannot send logs: ${reason}`, staysReady: true })
+    expect(host.statuses).toEqual([failing('unavailable'), failing('ECONNREFUSED'), { kind: 'ok' }])
     expect(settings.log.lines.map(({ level, message }) => `${level} ${message}`)).toEqual(['warn sending fails', 'info sending works again'])
     expect(settings.telemetry.value('meshscope_exporter_failed_attempts')).toBe(2)
   })

@@ -7,11 +7,12 @@ const LOG_INTERVAL_MS = 10_000
 
 /**
  * Tells the host and the log whether sending works: of the first failed attempt after a good one, and the other way
- * round. The process stays ready meanwhile, because the queue still takes data.
+ * round; the host also when the reason changes. The process stays ready meanwhile, because the queue still takes data.
  */
 export class SendingStatus implements AttemptObserver {
   readonly #settings: Settings
-  readonly #failing = new Set<Signal>()
+  /** What was reported of each signal that fails. */
+  readonly #failing = new Map<Signal, string>()
   #host: Host | undefined
   #loggedMs: number | undefined
 
@@ -24,9 +25,12 @@ export class SendingStatus implements AttemptObserver {
   }
 
   failed(signal: Signal, error: Error): void {
-    if (this.#failing.has(signal)) return
-    this.#failing.add(signal)
+    const before = this.#failing.get(signal)
+    if (before === error.message) return
+    // Another reason: throttled for a while, and then not allowed. Whoever asks is to see the one that holds now.
+    this.#failing.set(signal, error.message)
     this.#host?.report({ kind: 'recoverable_error', error: `cannot send ${signal}: ${error.message}`, staysReady: true })
+    if (before !== undefined) return
     const { clock, log } = this.#settings
     const nowMs = clock.monotonic()
     if (this.#loggedMs !== undefined && nowMs - this.#loggedMs < LOG_INTERVAL_MS) return
