@@ -136,6 +136,20 @@ describe('a failure', () => {
     check([attempts.sent, marksIn(logs)]).toEqual([5, ['a']])
   })
 
+  test.for([
+    { name: 'a missing right', fault: FAULTS.accessDenied, hint: 'the role needs logs:PutLogEvents' },
+    { name: 'another server', fault: { kind: 'error', status: 404, type: '', message: 'not found' }, hint: 'is endpoint a CloudWatch Logs?' },
+    { name: 'a key of the account', fault: { kind: 'error', status: 400, type: 'KMSDisabledException', message: 'the key is off' }, hint: 'the key is off' },
+    { name: 'something new', fault: { kind: 'error', status: 400, type: 'NewException', message: 'reason' }, hint: 'NewException: reason' },
+  ] as const)('$name is told with what to do, and waits for an operator', async ({ fault, hint }, { expect: check }) => {
+    const { logs, sink, nowMs } = await started()
+    logs.store.addStream('/metrics/test', 'one')
+    logs.faults.add('PutLogEvents', fault)
+    const error = await new Attempts(sink, requestOf({ one: [plainDocument(nowMs, 'a')] })).next()
+    check(error?.message).toContain(hint)
+    check(error?.retryAfterMs).toBe(60_000)
+  })
+
   test('of one stream does not send the others again', async () => {
     const { logs, sink, nowMs } = await started()
     for (const name of ['one', 'two', 'three']) logs.store.addStream('/metrics/test', name)

@@ -200,14 +200,14 @@ async function slicedBody(batch: PutBatch): Promise<Buffer> {
 /** What an answer means for the queue: that the batch is sent again later; much later when an operator must change something. */
 function refusal(error: AwsError): RefusedError {
   const isForOperator = error.kind === 'denied' || error.kind === 'misdirected'
-  return new RefusedError(`${error.message}${HINTS[error.kind] ?? ''}`, { cause: error, ...(isForOperator ? { retryAfterMs: OPERATOR_MS } : {}) })
+  return new RefusedError(`${error.message}${hintFor(error)}`, { cause: error, ...(isForOperator ? { retryAfterMs: OPERATOR_MS } : {}) })
 }
 
-const HINTS: Readonly<Partial<Record<AwsError['kind'], string>>> = {
-  denied:
-    '; the role needs logs:PutLogEvents and logs:CreateLogStream, and with create_log_group also logs:CreateLogGroup, logs:PutRetentionPolicy and logs:TagResource',
-  misdirected: '; is endpoint a CloudWatch Logs?',
-  proof: '; the credentials are not accepted',
+function hintFor({ kind, type }: AwsError): string {
+  if (kind === 'proof') return '; the credentials are not accepted'
+  if (type === '' && kind === 'misdirected') return '; is endpoint a CloudWatch Logs?'
+  if (kind !== 'denied' || !/AccessDenied|Unauthorized/.test(type)) return ''
+  return '; the role needs logs:PutLogEvents and logs:CreateLogStream, and with create_log_group also logs:CreateLogGroup, logs:PutRetentionPolicy and logs:TagResource'
 }
 
 /** One error for all that failed. It asks for a long wait only when all of them do: what can go on must not wait for an operator. */
