@@ -121,6 +121,30 @@ export const PUBLISHED: Readonly<Record<string, PublishedDashboards>> = {
       { metric: 'envoy_cluster_ssl_connection_error', kind: 'rate', by: [], absent: NEEDS_TLS },
     ],
   },
+  'Lyft’s Envoy dashboards': {
+    source: 'github.com/transferwise/prometheus-envoy-dashboards, envoy-{global,service-to-service}.json; they drop envoy_ of label names in the scrape',
+    queries: [
+      { metric: 'envoy_http_downstream_rq_total', kind: 'rate', by: ['envoy_http_conn_manager_prefix'] },
+      { metric: 'envoy_http_rq_total', kind: 'rate', by: ['envoy_http_conn_manager_prefix'] },
+      { metric: 'envoy_http_downstream_cx_total', kind: 'rate', by: ['envoy_http_conn_manager_prefix'] },
+      { metric: 'envoy_http_downstream_rq_xx', kind: 'rate', matchers: 'envoy_response_code_class="5"', by: [] },
+      { metric: 'envoy_http_downstream_rq_xx', kind: 'rate', by: ['envoy_response_code_class'] },
+      { metric: 'envoy_cluster_upstream_cx_total', kind: 'rate', by: ['envoy_cluster_name'] },
+      { metric: 'envoy_cluster_upstream_rq_total', kind: 'rate', by: ['envoy_cluster_name'] },
+      { metric: 'envoy_cluster_upstream_rq_pending_total', kind: 'rate', by: ['envoy_cluster_name'] },
+      { metric: 'envoy_cluster_upstream_cx_active', kind: 'value', by: ['envoy_cluster_name'] },
+      { metric: 'envoy_cluster_upstream_rq_active', kind: 'value', by: ['envoy_cluster_name'] },
+      { metric: 'envoy_cluster_upstream_rq_pending_active', kind: 'value', by: ['envoy_cluster_name'] },
+      { metric: 'envoy_cluster_membership_change', kind: 'rate', by: ['envoy_cluster_name'] },
+      { metric: 'envoy_cluster_upstream_rq_xx', kind: 'rate', matchers: 'envoy_response_code_class="4"', by: ['envoy_cluster_name'] },
+      { metric: 'envoy_cluster_upstream_rq_retry', kind: 'rate', by: ['envoy_cluster_name'] },
+      { metric: 'envoy_cluster_upstream_rq_retry_success', kind: 'rate', by: ['envoy_cluster_name'] },
+      { metric: 'envoy_cluster_upstream_rq_retry_overflow', kind: 'rate', by: [], absent: 'no limit of retries at a time is reached in the test' },
+      { metric: 'envoy_cluster_upstream_rq_time', kind: 'quantile', by: ['envoy_cluster_name'] },
+      { metric: 'envoy_server_version', kind: 'value', by: [] },
+      { metric: 'envoy_cluster_health_check_attempt', kind: 'rate', by: [], absent: 'the Envoy of the test has no active health checks' },
+    ],
+  },
 }
 
 /** A query as the dashboards would ask it, over twenty seconds. */
