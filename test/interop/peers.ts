@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, 
 import { join } from 'node:path'
 import { run } from './child.ts'
 import { CONTAINER_PEERS, type ContainerPeer } from './peers/containers.ts'
-import { obtainHelm, obtainKustomize } from './peers/helm.ts'
+import { obtainHelm, obtainKustomize, obtainOperatorCrds } from './peers/helm.ts'
 import { cacheFolder, fromPackage, goCommand, makeVenv, onPath, step, withGo } from './peers/install.ts'
 import { obtainMeshSchemas } from './peers/mesh_schemas.ts'
 import { obtainMoto } from './peers/moto.ts'
@@ -41,6 +41,7 @@ export type PeerName =
   | 'moto'
   | 'helm'
   | 'kustomize'
+  | 'prometheus-operator-crds'
   | ContainerPeer
   | 'mesh-schemas'
 
@@ -79,6 +80,7 @@ export async function obtainPeers(): Promise<Peers> {
     kustomize,
     ...(await attemptAll(CONTAINER_PEERS)),
     'mesh-schemas': await attempt(obtainMeshSchemas),
+    'prometheus-operator-crds': await attempt(obtainOperatorCrds),
   }
 }
 

@@ -3,7 +3,7 @@ import { type Manifest, NAMESPACE } from '../../../scripts/manifests/chart.ts'
 import { KUSTOMIZE_NAMESPACE } from '../../../scripts/manifests/kustomize.ts'
 import type { Kube } from '../kube/kube.ts'
 import { until } from '../waiting.ts'
-import { CRDS, pluralOf } from './crds.ts'
+import { type Definition, pluralOf } from './crds.ts'
 
 /** What the server says of one object. */
 export interface Verdict {
@@ -19,15 +19,15 @@ const RESTRICTED = [NAMESPACE, KUSTOMIZE_NAMESPACE]
 const OTHERS = ['monitoring', 'istio-system', 'shop', 'bank']
 
 /** Makes the namespaces and the custom resources that manifests need. */
-export async function prepare({ client }: Kube): Promise<void> {
+export async function prepare({ client }: Kube, definitions: readonly Definition[]): Promise<void> {
   const levels = Object.fromEntries(['enforce', 'warn', 'audit'].map((mode) => [`pod-security.kubernetes.io/${mode}`, 'restricted']))
   for (const name of RESTRICTED) await client.createNamespace(name, levels)
   for (const name of OTHERS) await client.createNamespace(name)
   // One that an example's pods have.
   await client.ask('POST', '/apis/scheduling.k8s.io/v1/priorityclasses', { metadata: { name: 'node-agents' }, value: 1000 })
-  for (const crd of CRDS) await client.ask('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', crd)
-  for (const { spec } of CRDS) {
-    const { group, names } = spec as { readonly group: string; readonly names: { readonly plural: string } }
+  for (const definition of definitions) await client.ask('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', definition)
+  for (const { spec } of definitions) {
+    const { group, names } = spec
     await until(`${names.plural} are served`, async () => (await client.send('GET', `/apis/${group}/v1/${names.plural}`)).code === 200)
   }
 }

@@ -1,10 +1,11 @@
-/** Helm and kustomize, built with Go as their authors say and then cached: neither is in Debian. */
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+/** Helm and kustomize, built with Go as their authors say and then cached, since neither is in Debian; and what the Prometheus operator defines. */
+import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { cacheFolder, goCommand, step } from './install.ts'
+import { cacheFolder, goCommand, step, withGo } from './install.ts'
 
 const HELM_VERSION = '4.3.1'
 const KUSTOMIZE_VERSION = '5.8.1'
+const OPERATOR_VERSION = '0.85.0'
 /** Building Helm takes two minutes on two idle cores. */
 const BUILD_TIMEOUT_MS = 1_800_000
 
@@ -19,6 +20,30 @@ export function obtainHelm(): Promise<string> {
 export function obtainKustomize(): Promise<string> {
   const version = `v${KUSTOMIZE_VERSION}`
   return built({ program: 'kustomize', version, packagePath: 'sigs.k8s.io/kustomize/kustomize/v5', linkerFlags: '-s -w' })
+}
+
+/**
+ * A folder with the definitions of PodMonitor, ServiceMonitor and PrometheusRule, `podmonitors.yaml` and so on, as the
+ * Prometheus operator publishes them in its Go module; downloads 4 MB once.
+ */
+export async function obtainOperatorCrds(): Promise<string> {
+  const folder = join(cacheFolder(), `prometheus-operator-crds-${OPERATOR_VERSION}`)
+  if (existsSync(folder)) return folder
+  const go = goCommand()
+  const work = `${folder}.${process.pid}`
+  mkdirSync(join(work, 'kept'), { recursive: true })
+  try {
+    const env = withGo(go, { GOMODCACHE: join(work, 'modules'), GOFLAGS: '-modcacherw', GOTOOLCHAIN: 'local' })
+    const args = ['mod', 'download', '-json', `github.com/prometheus-operator/prometheus-operator@v${OPERATOR_VERSION}`]
+    const { Dir: dir } = JSON.parse(await step('go mod download of the Prometheus operator', go, args, { dir: work, env })) as { readonly Dir: string }
+    for (const name of ['podmonitors', 'servicemonitors', 'prometheusrules']) {
+      copyFileSync(join(dir, 'example', 'prometheus-operator-crd', `monitoring.coreos.com_${name}.yaml`), join(work, 'kept', `${name}.yaml`))
+    }
+    renameSync(join(work, 'kept'), folder)
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
+  return folder
 }
 
 interface GoProgram {
