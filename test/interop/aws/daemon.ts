@@ -23,6 +23,8 @@ export interface EmfDaemon {
   readonly port: number
   /** The daemon's own telemetry as text. */
   scrapeOwn(): Promise<string>
+  /** What the health page says, as text. */
+  health(): Promise<string>
   /** Sends lines by UDP, in one datagram. */
   send(...lines: readonly string[]): Promise<void>
   stop(signal?: NodeJS.Signals): Promise<ExitStatus>
@@ -69,6 +71,7 @@ export async function startEmfDaemon({ exporters, receiver = {}, processors = {}
     port,
     stop,
     scrapeOwn: async () => await (await fetch(`http://127.0.0.1:${own}/metrics`)).text(),
+    health: async () => await (await fetch(`http://127.0.0.1:${health}/`)).text(),
     send: async (...lines) => {
       const socket = createSocket('udp4')
       await new Promise<void>((resolve, reject) => socket.send(lines.join('\n'), port, '127.0.0.1', (error) => (error === null ? resolve() : reject(error))))

@@ -180,6 +180,27 @@ describe('credentials that expire', () => {
   })
 })
 
+test('a right that is missing is told, and nothing is given up for it', async () => {
+  const fake = await FakeCloudWatchLogs.start()
+  fake.faults.add('PutLogEvents', FAULTS.accessDenied, 100)
+  const daemon = await startEmfDaemon({ exporters: { strict: exporter(fake) } })
+  try {
+    await daemon.send('denied:10|c')
+    const told = await settled(
+      () => daemon.health(),
+      (page) => page.includes('logs:PutLogEvents'),
+    )
+    expect(told).toContain('is not authorized to perform: logs:PutLogEvents')
+    // Not sent again and again, which nobody would notice for the noise.
+    expect(fake.callsOf('PutLogEvents')).toHaveLength(1)
+    fake.faults.clear()
+  } finally {
+    await daemon.stop()
+    await fake.stop()
+  }
+  expect(fake.metrics().statistics({ name: 'denied' })?.sum).toBe(10)
+})
+
 test('a stop hands on what was counted, and the next daemon counts on', async () => {
   const fake = await FakeCloudWatchLogs.start()
   try {
