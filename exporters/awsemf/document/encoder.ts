@@ -28,7 +28,7 @@ export interface EmfEncoderOptions {
 }
 
 /** Longest time for which the event loop waits while a batch is encoded. */
-const SLICE_MS = 8
+const SLICE_MS = 6
 /** Documents that are handed over at a time. */
 const DOCUMENTS_MAX = 1000
 

@@ -1,5 +1,6 @@
 import { hasNoValue, pointGrowth } from '../../../component/kit/deltas/point_growth.ts'
 import type { TimeSlices } from '../../../lib/time_slices.ts'
+import { AttributeSet } from '../../../model/attributes.ts'
 import type {
   DataPoint,
   ExponentialBuckets,
@@ -16,6 +17,7 @@ import { type Distribution, type ExponentialSide, type Extent, explicitDistribut
 import { type ReaderParts, ReadingRules } from './readings.ts'
 import type { Series, Stream, StreamHeader } from './series_catalog.ts'
 
+const NONE: never[] = []
 /** Points between two looks at the clock. */
 const POINTS_PER_LOOK = 32
 
@@ -50,7 +52,7 @@ export class PointReader {
     if (!this.#rules.isDifference(stream.header)) return this.#put(series, timeMs, point)
     const before = series.before as DataPoint | undefined
     if (before !== undefined && point.timeNs <= before.timeNs) return drop('out_of_order')
-    series.before = point
+    series.before = kept(point)
     if (before === undefined) {
       if (!this.#rules.firstCounts(series, milliseconds(point.startTimeNs), timeMs)) return drop('initial')
       return this.#put(series, timeMs, point)
@@ -75,6 +77,14 @@ export class PointReader {
     else if ('bounds' in point) this.#rules.putDistribution(series, timeMs, histogramOf(point, known))
     else this.#rules.putDistribution(series, timeMs, exponentialOf(point, known))
   }
+}
+
+/** What the next sample is compared with: labels are known, and a request should not be held by a few of its points. */
+function kept(point: DataPoint): DataPoint {
+  const { startTimeNs, timeNs } = point
+  const bare = { attributes: AttributeSet.empty, startTimeNs, timeNs, flags: 0, exemplars: NONE }
+  if ('value' in point) return { ...bare, value: point.value }
+  return { ...point, ...bare }
 }
 
 function headerOf(metric: Exclude<Metric, { readonly type: 'none' }>): StreamHeader {
