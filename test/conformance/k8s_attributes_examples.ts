@@ -152,18 +152,14 @@ extract:
     problems: ['kube_config_path: unknown setting', 'extract.labels[0].from: unknown value'],
   },
   {
-    name: 'attributes and fields that are not available',
+    name: 'attributes of owners; a field that is not available',
     settings: `
 extract:
-  metadata: [k8s.pod.hostname, k8s.pod.name, k8s.daemonset.uid]
+  metadata: [k8s.pod.hostname, k8s.pod.name, k8s.daemonset.uid, k8s.deployment.uid]
 filter:
   fields:
     - { key: status.phase, value: Running, op: equals }
 `,
-    problems: [
-      'extract.metadata[0]: not supported: host names of pods are not kept',
-      'extract.metadata[2]: not supported: the uids of owners are not kept',
-      'filter.fields[0].key: not supported',
-    ],
+    problems: ['filter.fields[0].key: not supported'],
   },
 ]
