@@ -9,11 +9,11 @@ import { parseArgs } from 'node:util'
 import { downloadPackages } from './image/debian.ts'
 import { buildImage, pushLayout, readLayout } from './image/oci.ts'
 import { platformHere } from './image/platform.ts'
-import { assembleRootfs } from './image/rootfs.ts'
+import { assembleStage } from './image/rootfs.ts'
 
 const HELP = `Usage: node scripts/image.ts [options]
 
-  --rootfs DIR    only put the image's file system together there, as the Dockerfile's first stage does
+  --stage DIR     only put the image's files together there, as the Dockerfile's first stage does: root/ and state/
   --output DIR    the OCI layout to write (default: .cache/image/oci)
   --tag NAME      (default: meshscope:VERSION)
   --dist DIR      what npm run build made (default: built anew, elsewhere)
@@ -25,7 +25,7 @@ const HELP = `Usage: node scripts/image.ts [options]
 const root = join(import.meta.dirname, '..')
 const text = { type: 'string' } as const
 const { values } = parseArgs({
-  options: { rootfs: text, output: text, tag: text, dist: text, packages: text, revision: text, store: text, help: { type: 'boolean' } },
+  options: { stage: text, output: text, tag: text, dist: text, packages: text, revision: text, store: text, help: { type: 'boolean' } },
 })
 
 if (values.help === true) process.stdout.write(HELP)
@@ -36,24 +36,24 @@ function build(): void {
   mkdirSync(cache, { recursive: true })
   const work = mkdtempSync(join(cache, 'work-'))
   try {
-    const rootfs = resolve(values.rootfs ?? join(work, 'rootfs'))
-    assembleRootfs(
-      rootfs,
+    const stage = resolve(values.stage ?? join(work, 'stage'))
+    assembleStage(
+      stage,
       { repository: root, dist: resolve(values.dist ?? built(work)), packages: resolve(values.packages ?? downloaded(work)) },
       platformHere(),
     )
-    if (values.rootfs === undefined) image(rootfs, resolve(values.output ?? join(cache, 'oci')))
+    if (values.stage === undefined) image(stage, resolve(values.output ?? join(cache, 'oci')))
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
 }
 
-function image(rootfs: string, output: string): void {
+function image(stage: string, output: string): void {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { readonly version: string }
   const tag = values.tag ?? `meshscope:${version}`
   const store = values.store === undefined ? {} : { store: resolve(values.store) }
   const dockerfile = readFileSync(join(root, 'deploy', 'image', 'Dockerfile'), 'utf8')
-  const id = buildImage({ dockerfile, rootfs, tag, version, revision: values.revision ?? revision(), ...store })
+  const id = buildImage({ dockerfile, stage, tag, version, revision: values.revision ?? revision(), ...store })
   pushLayout(tag, output, store.store)
   const { digest, compressedBytes } = readLayout(output)
   process.stdout.write(`image ${tag}\nid ${id}\ndigest ${digest}\ncompressed ${(compressedBytes / 1e6).toFixed(1)} MB\nlayout ${output}\n`)

@@ -90,7 +90,7 @@ describe('Dockerfile', () => {
   test('its last stage needs nothing of the stages before but their files', () => {
     const stage = lastStage(dockerfile)
     expect(stage.split('\n')[0]).toBe('FROM scratch')
-    expect(stage).toContain('\nCOPY /rootfs/ /\n')
+    expect(stage).toContain('\nCOPY /stage/root/ /\n')
     expect(stage).not.toContain('--from=')
   })
 

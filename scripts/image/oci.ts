@@ -1,4 +1,4 @@
-/** Builds an image of a root folder with buildah, without a daemon and without a registry, and looks at what came of it. */
+/** Builds an image of files with buildah, without a daemon and without a registry, and looks at what came of it. */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,8 +7,8 @@ import { dirname, join } from 'node:path'
 export interface ImageOptions {
   /** The text of `deploy/image/Dockerfile`. */
   readonly dockerfile: string
-  /** What `assembleRootfs` made. It is moved into the build and is gone afterwards. */
-  readonly rootfs: string
+  /** What `assembleStage` made. It is moved into the build and is gone afterwards. */
+  readonly stage: string
   /** Such as `meshscope:0.1.0`. */
   readonly tag: string
   readonly version: string
@@ -18,12 +18,12 @@ export interface ImageOptions {
   readonly store?: string
 }
 
-/** Builds the image into buildah's storage and returns its id. The same root gives the same id: times are set to 0. */
-export function buildImage({ dockerfile, rootfs, tag, version, revision, store }: ImageOptions): string {
-  // Beside the root, so that it can be moved, not copied.
-  const context = mkdtempSync(join(dirname(rootfs), 'context-'))
+/** Builds the image into buildah's storage and returns its id. The same files give the same id: times are set to 0. */
+export function buildImage({ dockerfile, stage, tag, version, revision, store }: ImageOptions): string {
+  // Beside it, so that it can be moved, not copied.
+  const context = mkdtempSync(join(dirname(stage), 'context-'))
   try {
-    renameSync(rootfs, join(context, 'rootfs'))
+    renameSync(stage, join(context, 'stage'))
     writeFileSync(join(context, 'Dockerfile'), lastStage(dockerfile))
     const fixed = ['--isolation', 'chroot', '--layers=false', '--timestamp', '0', '--identity-label=false', '--quiet']
     const args = ['--build-arg', `VERSION=${version}`, '--build-arg', `REVISION=${revision}`, '-t', tag, context]

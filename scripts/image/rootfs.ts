@@ -22,10 +22,10 @@ export const IMAGE_USER = 65532
 /** Where the config is expected, as in the Collector's chart. */
 const CONFIG_FOLDER = 'conf'
 /** The one folder that the user owns; the default folder of `file_storage` lies in it. */
-const STATE_FOLDER = 'var/lib/meshscope'
+const STATE_FOLDER = 'meshscope'
 
 const TEXTS: Readonly<Record<string, string>> = {
-  'etc/passwd': `root:x:0:0:root:/:/usr/sbin/nologin\nmeshscope:x:${IMAGE_USER}:${IMAGE_USER}:meshscope:/${STATE_FOLDER}:/usr/sbin/nologin\n`,
+  'etc/passwd': `root:x:0:0:root:/:/usr/sbin/nologin\nmeshscope:x:${IMAGE_USER}:${IMAGE_USER}:meshscope:/var/lib/${STATE_FOLDER}:/usr/sbin/nologin\n`,
   'etc/group': `root:x:0:\nmeshscope:x:${IMAGE_USER}:\n`,
   'etc/nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\n',
   // A program by its name, for `kubectl exec POD -- meshscope explain …`: there is no shell and no env in the image.
@@ -34,11 +34,14 @@ const TEXTS: Readonly<Record<string, string>> = {
 const PROGRAMS = new Set(['usr/local/bin/meshscope', 'usr/local/bin/node'])
 
 /**
- * Makes `root` anew. Modes are set whatever the umask is, and nothing depends on the time, so that the same sources give
+ * Makes the folder `stage` anew, with `root` in it, the file system, and `state`, what belongs to the user in `/var/lib`: an
+ * owner can only be given to what is copied by itself. Modes are set whatever the umask is, and nothing depends on the time, so that the same sources give
  * the same image. Owners are set by the image's build.
  */
-export function assembleRootfs(root: string, sources: RootfsSources, platform: ImagePlatform): void {
-  rmSync(root, { recursive: true, force: true })
+export function assembleStage(stage: string, sources: RootfsSources, platform: ImagePlatform): void {
+  const root = join(stage, 'root')
+  const state = join(stage, 'state')
+  rmSync(stage, { recursive: true, force: true })
   mkdirSync(root, { recursive: true })
   const lock = readFileSync(join(sources.repository, 'package-lock.json'), 'utf8')
   const packages = packagesToRun(lock, platform)
@@ -55,8 +58,9 @@ export function assembleRootfs(root: string, sources: RootfsSources, platform: I
   } finally {
     rmSync(scratch, { recursive: true, force: true })
   }
-  for (const folder of [CONFIG_FOLDER, STATE_FOLDER, 'tmp']) mkdirSync(join(root, folder), { recursive: true })
+  for (const folder of [join(root, CONFIG_FOLDER), join(root, 'tmp'), join(state, STATE_FOLDER)]) mkdirSync(folder, { recursive: true })
   setModes(root, root)
+  setModes(state, state)
   chmodSync(join(root, 'tmp'), 0o1777)
 }
 

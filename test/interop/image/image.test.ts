@@ -116,6 +116,29 @@ suite('the image', ['buildah', 'podman', 'runc', 'debian-libraries', 'systemd-an
     expect(files.filter((path) => /node_modules\/(?:vitest|typescript|node-linux-)/.test(path))).toEqual([])
   })
 
+  test.skipIf(!isBuilt)('belongs to root, but for the folder of what the daemon keeps', async () => {
+    const files = ['app/bin/meshscope.js', 'usr/local/bin/node', 'tmp', 'conf', 'var/lib/meshscope']
+    const args = [
+      '--numeric-owner',
+      '--no-recursion',
+      '-tvzf',
+      layouts[0]?.layers[0] ?? '',
+      ...files.map((file) => (file.includes('.') || file.endsWith('node') ? file : `${file}/`)),
+    ]
+    const { stdout, output } = await run({ name: 'tar', file: 'tar', args }, 60_000)
+    const listed = stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/\s+/))
+    expect(Object.fromEntries(listed.map((fields) => [fields[5]?.replace(/\/$/, ''), `${fields[0]} ${fields[1]}`])), output).toEqual({
+      'app/bin/meshscope.js': '-rw-r--r-- 0/0',
+      'usr/local/bin/node': '-rwxr-xr-x 0/0',
+      tmp: 'drwxrwxrwt 0/0',
+      conf: 'drwxr-xr-x 0/0',
+      'var/lib/meshscope': 'drwxr-xr-x 65532/65532',
+    })
+  })
+
   test.skipIf(!isBuilt)('lists every package it has in its bill of materials, and no other', async () => {
     const installed = (await contents()).map((path) => /^app\/(.*node_modules\/(?:@[^/]+\/)?[^/]+)\/package\.json$/.exec(path)?.[1])
     const layer = layouts[0]?.layers[0] ?? ''
