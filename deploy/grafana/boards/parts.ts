@@ -37,6 +37,17 @@ export function requestStats(selector: string, whose: string): PanelSpec[] {
   ]
 }
 
+/** Requests that got no response at all: what the success rate leaves out. */
+export function withoutResponse(selector: string, whose: string): PanelSpec {
+  const all = rate('istio_requests_total', selector)
+  return stat({
+    title: 'No response',
+    description: `Requests a second ${whose} with code 0: the caller went away, or the connection ended before there was a response.`,
+    unit: 'reqps',
+    expr: `${rate('istio_requests_total', `${selector},response_code="0"`)} or ${all} * 0`,
+  })
+}
+
 /** Requests a second by class of response. */
 export function requestsByClass(selector: string, text: Partial<PanelText> = {}): PanelSpec {
   return timeseries({

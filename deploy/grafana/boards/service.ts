@@ -3,7 +3,18 @@ import { dashboard } from '../dashboard.ts'
 import { type PanelSpec, timeseries } from '../panels.ts'
 import { failures, quantile, rate } from '../promql.ts'
 import { cluster, datasource, labelValues, namespace, reporter } from '../variables.ts'
-import { breakdown, durationHeatmap, durations, FAILURE_STEPS, requestStats, requestsByClass, responseFlags, sizes, throughput } from './parts.ts'
+import {
+  breakdown,
+  durationHeatmap,
+  durations,
+  FAILURE_STEPS,
+  requestStats,
+  requestsByClass,
+  responseFlags,
+  sizes,
+  throughput,
+  withoutResponse,
+} from './parts.ts'
 
 const SERVICE = 'destination_cluster=~"$cluster",destination_service="$service"'
 const CALLS = `reporter=~"$reporter",${SERVICE}`
@@ -30,7 +41,7 @@ export function serviceDashboard(): Dashboard {
       { name: 'tcp', title: 'TCP' },
     ],
     rows: [
-      { title: '$service', panels: requestStats(CALLS, 'to the service') },
+      { title: '$service', panels: [...requestStats(CALLS, 'to the service'), withoutResponse(CALLS, 'to the service')] },
       { title: 'Requests', panels: [requestsByClass(CALLS), durations(CALLS), durationHeatmap(CALLS)] },
       { title: 'Both sides', panels: bothSides() },
       { title: 'By caller', panels: breakdown(CALLS, ['source_workload', 'source_workload_namespace'], 'caller') },

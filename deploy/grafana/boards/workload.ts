@@ -3,7 +3,7 @@ import { dashboard } from '../dashboard.ts'
 import { type PanelSpec, timeseries } from '../panels.ts'
 import { rate } from '../promql.ts'
 import { datasource, labelValues } from '../variables.ts'
-import { breakdown, durationHeatmap, durations, requestStats, requestsByClass, responseFlags } from './parts.ts'
+import { breakdown, durationHeatmap, durations, requestStats, requestsByClass, responseFlags, withoutResponse } from './parts.ts'
 
 /** What the workload's own proxies say: of calls to it as the server's side, of its own calls as the client's. */
 const INBOUND = 'reporter="destination",destination_workload_namespace=~"$namespace",destination_workload="$workload"'
@@ -40,10 +40,13 @@ export function workloadDashboard(): Dashboard {
       { name: 'tcp', title: 'TCP' },
     ],
     rows: [
-      { title: 'Calls that $workload gets', panels: requestStats(INBOUND, 'to the workload') },
+      { title: 'Calls that $workload gets', panels: [...requestStats(INBOUND, 'to the workload'), withoutResponse(INBOUND, 'to the workload')] },
       { title: 'In', panels: [requestsByClass(INBOUND), durations(INBOUND), durationHeatmap(INBOUND)] },
       { title: 'In, by caller', panels: breakdown(INBOUND, ['source_workload', 'source_workload_namespace'], 'caller') },
-      { title: 'Calls that $workload makes', panels: requestStats(OUTBOUND, 'of the workload to others') },
+      {
+        title: 'Calls that $workload makes',
+        panels: [...requestStats(OUTBOUND, 'of the workload to others'), withoutResponse(OUTBOUND, 'of the workload to others')],
+      },
       { title: 'Out', panels: [requestsByClass(OUTBOUND), durations(OUTBOUND), responseFlags(OUTBOUND)] },
       { title: 'Out, by service', panels: breakdown(OUTBOUND, ['destination_service'], 'service') },
       { title: 'TCP', panels: tcp() },
