@@ -8,8 +8,7 @@ const REPOSITORY = join(import.meta.dirname, '../..')
 /** The pages that users read, relative to the repository; references and decisions are not among them. */
 export const PAGES: readonly string[] = [
   'README.md',
-  'deploy/prometheus/README.md',
-  ...globSync(['docs/*.md', 'docs/quickstart/*.md'], { cwd: REPOSITORY })
+  ...globSync(['docs/*.md', 'docs/quickstart/*.md', 'deploy/*/README.md', 'deploy/helm/meshscope/README.md'], { cwd: REPOSITORY })
     .map((path) => path.replaceAll('\\', '/'))
     .sort(),
 ]
