@@ -25,7 +25,9 @@ const MAIL = { namespace: 'shop', name: 'mail-0', ip: '127.0.71.2' }
 const NOBODY = '127.0.71.9'
 const CONTAINER = 'c'.repeat(64)
 
-const RESOURCE_KEYS = ['k8s.namespace.name', 'k8s.pod.name', 'k8s.deployment.name', 'k8s.statefulset.uid', 'team']
+const DEPLOYMENT_UID = '5f0d5f6e-9d0c-4c5c-8d52-0b9a8f7a1f03'
+
+const RESOURCE_KEYS = ['k8s.namespace.name', 'k8s.pod.name', 'k8s.deployment.name', 'k8s.deployment.uid', 'k8s.statefulset.uid', 'team']
 
 suite('who sends StatsD and OTLP, by a real API server', ['etcd', 'kube-apiserver'], (paths) => {
   const folder = temporaryFolder('kube-senders')
@@ -38,7 +40,7 @@ suite('who sends StatsD and OTLP, by a real API server', ['etcd', 'kube-apiserve
   beforeAll(async () => {
     kube = await startKube({ paths })
     await kube.client.createNamespace('shop')
-    const replicaSet = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'cart-6b746f74dc', uid: '5f0d5f6e-9d0c-4c5c-8d52-0b9a8f7a1f01', controller: true }
+    const replicaSet = await createReplicaSet(kube, { apiVersion: 'apps/v1', kind: 'Deployment', name: 'cart', uid: DEPLOYMENT_UID, controller: true })
     const statefulSet = { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'mail', uid: '5f0d5f6e-9d0c-4c5c-8d52-0b9a8f7a1f02', controller: true }
     await kube.client.createPod({ ...CART, ips: [CART.ip], labels: { 'pod-template-hash': '6b746f74dc', team: 'blue' }, ownerReferences: [replicaSet] })
     mail = await kube.client.createPod({ ...MAIL, ips: [MAIL.ip], labels: { team: 'red' }, ownerReferences: [statefulSet] })
@@ -76,6 +78,7 @@ suite('who sends StatsD and OTLP, by a real API server', ['etcd', 'kube-apiserve
           auth_type: 'kubeConfig',
           kubeconfig: kube.kubeconfig,
           scope: 'cluster',
+          exact_owners: true,
           start_jitter: '0s',
           wait_for_metadata: true,
           wait_for_metadata_timeout: '30s',
@@ -150,6 +153,7 @@ suite('who sends StatsD and OTLP, by a real API server', ['etcd', 'kube-apiserve
       'k8s.namespace.name': 'shop',
       'k8s.pod.name': CART.name,
       'k8s.deployment.name': 'cart',
+      'k8s.deployment.uid': DEPLOYMENT_UID,
       team: 'blue',
     })
     expect(await resourceOf(way, MAIL.ip, `mail by ${way}`)).toEqual({
@@ -172,6 +176,21 @@ suite('who sends StatsD and OTLP, by a real API server', ['etcd', 'kube-apiserve
     expect(found).toEqual({ 'k8s.namespace.name': 'shop', 'k8s.pod.name': 'heir' })
   })
 })
+
+/** The ReplicaSet of the pod `CART`, as an owner reference of it. Nobody makes pods of it here. */
+async function createReplicaSet(kube: Kube, owner: object): Promise<object> {
+  const name = 'cart-6b746f74dc'
+  const labels = { 'pod-template-hash': '6b746f74dc' }
+  const { metadata } = await kube.client.ask('POST', `/apis/apps/v1/namespaces/${CART.namespace}/replicasets`, {
+    metadata: { name, labels, ownerReferences: [owner] },
+    spec: {
+      replicas: 0,
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [{ name: 'main', image: 'example/main:1' }] } },
+    },
+  })
+  return { apiVersion: 'apps/v1', kind: 'ReplicaSet', name, uid: metadata.uid, controller: true }
+}
 
 async function sendUdp(port: number, from: string, text: string): Promise<void> {
   const socket = createSocket('udp4')
