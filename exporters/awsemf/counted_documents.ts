@@ -16,7 +16,6 @@ const ADVICE: Readonly<Partial<Record<DropReason | ChangeReason, string>>> = {
   custom_metrics_limit: 'raise max_custom_metrics, or choose fewer dimensions with metric_declarations',
   log_streams_limit: 'raise log_streams_max, or use fewer placeholders',
   too_large: 'raise max_event_bytes, or send shorter labels',
-  unsupported: 'CloudWatch has nothing that is like them',
   aborted: 'the exporter was stopped while they were encoded',
 }
 

@@ -22,7 +22,7 @@ export const UNENCODED_POINTS: InstrumentSpec = {
   labels: {
     ...EXPORTER,
     reason:
-      '`initial`: the first value of a cumulative series, from which the next ones count; `no_value`: marked so by the sender; `not_finite`, `out_of_range`: a number that CloudWatch refuses; `out_of_order`: older than the one before; `undeclared`: by `undeclared_metrics`; `series_limit`: beyond `delta_series_max`; `too_large`: alone larger than `max_event_bytes`; `unsupported`: a kind of data that has no form here; `aborted`: given up in a stop',
+      '`initial`: the first value of a cumulative series, from which the next ones count; `no_value`: marked so by the sender; `not_finite`, `out_of_range`: a number that CloudWatch refuses; `out_of_order`: older than the one before; `undeclared`: by `undeclared_metrics`; `series_limit`: beyond `delta_series_max`; `too_large`: alone larger than `max_event_bytes`; `empty`: a histogram that has seen nothing since, or a sum that has not grown with `zero_deltas: omit`; `aborted`: given up in a stop',
   },
 }
 

@@ -145,7 +145,7 @@ export class ColumnReader {
       this.#rules.putDistribution(series, timeMs, explicitDistribution(family.bounds, values, at, extent))
     } else if (family.type === 'exponential_histogram') {
       const { count, sum, min, max, zeroCount, scale, firstIndex, buckets } = ExponentialPoint
-      if (!(of(count) > 0)) return
+      if (!(of(count) > 0)) return this.#parts.onDropped('empty', 1)
       const length = lastCell(values, at + buckets, family.bucketsMax ?? 0) + 1
       const positive = { offset: of(firstIndex), counts: values, at: at + buckets, length }
       const extent = { sum: of(sum), min: of(min), max: of(max), low: point.low, high: point.high }

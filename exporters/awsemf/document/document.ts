@@ -20,7 +20,7 @@ export type DropReason =
   | 'series_limit'
   | 'too_large'
   | 'undeclared'
-  | 'unsupported'
+  | 'empty'
   | 'aborted'
 
 /** What was changed in points, or in the names of a series, so that CloudWatch takes them. */

@@ -64,11 +64,13 @@ export class ReadingRules {
   /** Sends what a sum has grown by. */
   putGrowth(series: Series, timeMs: number, value: number): void {
     if (value !== 0 || this.#sendsZero) this.#parts.router.put(series, timeMs, value)
+    else this.#parts.onDropped('empty', 1)
   }
 
   /** Sends a histogram; undefined is one that has seen nothing, of which there is nothing to say. */
   putDistribution(series: Series, timeMs: number, distribution: Distribution | undefined): void {
-    if (distribution !== undefined) this.#parts.router.put(series, timeMs, this.#shaped(distribution))
+    if (distribution === undefined) this.#parts.onDropped('empty', 1)
+    else this.#parts.router.put(series, timeMs, this.#shaped(distribution))
   }
 
   /** Sends a summary: as one metric, or as the Collector does in detail, as its sum, its count, and each quantile. */
