@@ -1,11 +1,12 @@
 /** A real Envoy's DogStatsD becomes metrics in CloudWatch whose totals are Envoy's own: by moto, and by a service that is stricter. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { FakeCloudWatchLogs } from '../../fakes/cloudwatch_logs/server.ts'
 import { CloudWatchMetrics } from '../../fakes/emf_reader.ts'
 import { freePort } from '../../free_port.ts'
+import { run, temporaryFolder } from '../child.ts'
 import { REPOSITORY, samplesOf, sumOf } from '../daemon.ts'
 import { type RunningEnvoy, startEnvoy } from '../envoy.ts'
 import { statsdEnvoyConfig } from '../statsd/envoy_config.ts'
@@ -117,6 +118,21 @@ suite("a real Envoy's DogStatsD in CloudWatch", ['envoy', 'moto'], (paths) => {
       expect(p99).toBeLessThanOrEqual(times?.max ?? 0)
       expect(p99).toBeGreaterThanOrEqual(p50 ?? 0)
     })
+  })
+
+  test('comes from an Envoy that is configured as in the task definition', async () => {
+    const folder = temporaryFolder('envoy-bootstrap')
+    const file = join(folder.path, 'envoy.json')
+    writeFileSync(file, JSON.stringify({ static_resources: {} }))
+    const task = JSON.parse(readFileSync(join(REPOSITORY, 'deploy/aws/task-definition.json'), 'utf8')) as {
+      readonly containerDefinitions: readonly { readonly name: string; readonly command?: readonly string[] }[]
+    }
+    const command = task.containerDefinitions.find(({ name }) => name === 'envoy')?.command ?? []
+    const args = command.map((part) => (part === '/etc/envoy/envoy.yaml' ? file : part))
+    const checked = await run({ name: 'envoy', file: paths.envoy, args: [...args, '--mode', 'validate', '--disable-hot-restart'] }, 30_000)
+    folder.remove()
+    expect(checked.output).toContain('OK')
+    expect(checked.code).toBe(0)
   })
 
   test('is sent in compressed, signed batches to a group with retention and tags', async () => {
