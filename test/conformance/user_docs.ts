@@ -8,7 +8,17 @@ const REPOSITORY = join(import.meta.dirname, '../..')
 /** The pages that users read, relative to the repository; references and decisions are not among them. */
 export const PAGES: readonly string[] = [
   'README.md',
-  ...globSync(['docs/*.md', 'docs/quickstart/*.md', 'deploy/*/README.md', 'deploy/helm/meshscope/README.md'], { cwd: REPOSITORY })
+  ...globSync(
+    [
+      'docs/*.md',
+      'docs/quickstart/*.md',
+      'deploy/*/README.md',
+      'deploy/helm/meshscope/README.md',
+      '{receivers,processors,connectors,exporters,extensions}/*/*.md',
+      'test/interop/README.md',
+    ],
+    { cwd: REPOSITORY },
+  )
     .map((path) => path.replaceAll('\\', '/'))
     .sort(),
 ]
@@ -34,7 +44,7 @@ export function blocksOf(page: string): Block[] {
   })
 }
 
-/** What a block of YAML is: a config of the daemon (`whole` with pipelines, else a `part`), values of the chart, or something else's. */
+/** What a block of YAML is: a config of the daemon (`whole` with receivers, exporters and pipelines, else a `part`), values of the chart, or something else's. */
 export function kindOf(text: string): 'whole' | 'part' | 'values' | 'other' {
   const documents = parseAllDocuments(text)
   const content = documents[0]?.contents
@@ -43,7 +53,8 @@ export function kindOf(text: string): 'whole' | 'part' | 'values' | 'other' {
   const keys = Object.keys(value)
   if (keys.every((key) => [...SECTIONS, 'service'].includes(key))) {
     const service = value['service'] as { readonly pipelines?: unknown } | null | undefined
-    return service?.pipelines === undefined ? 'part' : 'whole'
+    const isWhole = service?.pipelines !== undefined && keys.includes('receivers') && keys.includes('exporters')
+    return isWhole ? 'whole' : 'part'
   }
   return keys.every((key) => Object.hasOwn(chartValues(), key)) ? 'values' : 'other'
 }
