@@ -139,7 +139,7 @@ suite('the chart', ['helm'], ({ helm }) => {
     expect(containerOf(sized).env).toContainEqual({ name: 'NODE_OPTIONS', value: '--max-old-space-size=819' })
     expect(configFor(sized)).toMatchObject({
       service: { workers: { threads: 4, heap_mib_max: 153 } },
-      processors: { memory_limiter: { limit_percentage: 80 } },
+      processors: { memory_limiter: { limit_percentage: 85 } },
     })
     const unlimited = { resources: { limits: { memory: null } } }
     expect(containerOf(unlimited).env.map(({ name }) => name)).not.toContain('NODE_OPTIONS')
