@@ -11,13 +11,13 @@ import { FakeClock } from '../fakes/clock.ts'
 import { CloudWatchMetrics, type MetricStatistics } from '../fakes/emf_reader.ts'
 import { dataPoints } from '../fakes/otlp_arbitraries.ts'
 
-const SETTINGS = [
+const SETTINGS: readonly ({ readonly max_event_bytes?: number } & Readonly<Record<string, unknown>>)[] = [
   {},
   { dimension_rollup_option: 'ZeroAndSingleDimensionRollup', resource_to_telemetry_conversion: { enabled: true } },
   { histogram_format: 'statistics', max_event_bytes: 4096, retain_initial_value_of_delta_metric: true },
   { detailed_metrics: true, max_custom_metrics: 3, retain_initial_value_of_delta_metric: true, blank_label_values: 'omit' },
   { namespace: 'Any', log_group_name: '/any/{service.name}/{x}', log_stream_name: '{PodName}', non_monotonic_sums: 'delta', storage_resolution: 1 },
-] as const
+]
 
 async function encoded(batches: readonly DataPoints[], settings: object): Promise<{ readonly documents: readonly EmfDocument[]; readonly dropped: number }> {
   let dropped = 0
@@ -41,7 +41,7 @@ test('documents of any metrics are right, and points in them and dropped add up'
       expect(read(documents).problems).toEqual([])
       expect(documents.reduce((sum, document) => sum + document.points, 0) + dropped).toBe(points)
       for (const { json, logGroup, logStream } of documents) {
-        expect(Buffer.byteLength(json)).toBeLessThanOrEqual('max_event_bytes' in settings ? settings.max_event_bytes : 262_118)
+        expect(Buffer.byteLength(json)).toBeLessThanOrEqual(settings.max_event_bytes ?? 262_118)
         expect(logGroup).toMatch(/^(?!aws\/)[A-Za-z0-9_\-/.#]{1,512}$/)
         expect(logStream).toMatch(/^[^:*]{1,512}$/)
       }

@@ -206,8 +206,8 @@ describe('one hour', () => {
 
   test('has right documents only, and every point whose base is known', () => {
     expect(metrics.problems).toEqual([])
-    // Of the application the first two points, and after the restart again.
-    expect(dropped).toEqual({ initial: 4 })
+    // Of the application the first two points, and after the restart again; times of the minutes in which `search` was not called.
+    expect(dropped).toEqual({ initial: 4, empty: 5 })
   })
 
   test.for(SERVICES)('has the calls of %s in every minute', (service) => {
