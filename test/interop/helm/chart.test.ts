@@ -19,7 +19,6 @@ import {
   valuesOf,
 } from '../../../scripts/manifests/chart.ts'
 import { temporaryFolder } from '../child.ts'
-import { REPOSITORY } from '../daemon.ts'
 import { suite } from '../suite.ts'
 
 interface Container {
@@ -162,17 +161,6 @@ suite('the chart', ['helm'], ({ helm }) => {
     const config = configOf(objectsOf(parse(block) as object)) ?? ''
     expect(loadConfig({ sources: [`yaml:${config}`], overrides: [], registry, env: {} })).toMatchObject({ problems: [], warnings: [] })
     expect(parse(config)).toMatchObject({ receivers: { statsd: { aggregation_interval: '30s' } }, exporters: { debug: {} } })
-  })
-
-  test('takes the values that the quickstarts show', () => {
-    const folder = join(REPOSITORY, 'docs', 'quickstart')
-    const shown = readdirSync(folder).flatMap((name) => [...readFileSync(join(folder, name), 'utf8').matchAll(/^`values\.yaml`:\n\n```yaml\n([\s\S]*?)```/gm)])
-    expect(shown.length).toBeGreaterThan(2)
-    for (const [, block = ''] of shown) {
-      const config = configOf(objectsOf(parse(block) as object)) ?? ''
-      const { problems, warnings } = loadConfig({ sources: [`yaml:${config}`], overrides: [], registry, env: { K8S_POD_NAME: 'meshscope-x' } })
-      expect({ problems, warnings }).toEqual({ problems: [], warnings: [] })
-    }
   })
 
   test('declares CloudWatch metrics by their source, so that none keeps the others out', () => {
