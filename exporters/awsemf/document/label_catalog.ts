@@ -1,3 +1,4 @@
+import type { TimeSlices } from '../../../lib/time_slices.ts'
 import { AttributeSet, type Resource, type Scope } from '../../../model/attributes.ts'
 import { plainText } from '../../../model/plain_json.ts'
 import type { AwsEmfConfig } from '../config.ts'
@@ -21,6 +22,7 @@ interface CatalogParts {
 
 /** Lists of keys of one origin whose plans are kept. */
 const PLANS_MAX = 1000
+const LABELS_PER_LOOK = 256
 
 /** The labels of series with the same resource, and the same scope where that makes a label. */
 export class LabelOrigin {
@@ -35,6 +37,8 @@ export class LabelOrigin {
   /** By the list of keys, which producers share among their series, and by its text. */
   #plansOf = new WeakMap<readonly string[], LabelPlan>()
   readonly #plans = new Map<string, LabelPlan>()
+  /** By the list of keys. */
+  readonly #overflows = new Map<string, LabelSet>()
 
   constructor(
     parts: CatalogParts,
@@ -59,15 +63,25 @@ export class LabelOrigin {
 
   /** Labels that are nothing but dimensions, each with the value `other`. */
   overflow(keys: readonly string[]): LabelSet {
+    const text = JSON.stringify(keys)
+    const known = this.#overflows.get(text)
+    if (known !== undefined) return known
     const { config, events } = this.#parts
     const plan = new LabelPlan(keys, { resource: AttributeSet.empty, scopeName: '', taken: [] }, { config, onChanged: (reason) => events.onChanged(reason) })
     const others = keys.map(() => 'other')
-    return this.#set(new AttributeSet(keys, others), plan)
+    const labels = this.#set(new AttributeSet(keys, others), plan)
+    if (this.#overflows.size >= PLANS_MAX) this.#overflows.clear()
+    this.#overflows.set(text, labels)
+    return labels
   }
 
   /** Forgets labels that no batch had since `cutoff` on the monotonic clock. */
-  expire(cutoff: number): void {
-    for (const [text, labels] of this.#sets) if (labels.heardAt < cutoff) this.#sets.delete(text)
+  async expire(cutoff: number, slices: TimeSlices): Promise<void> {
+    let seen = 0
+    for (const [text, labels] of this.#sets) {
+      if (labels.heardAt < cutoff) this.#sets.delete(text)
+      if (++seen % LABELS_PER_LOOK === 0 && slices.isOver) await slices.next()
+    }
   }
 
   #set(attributes: AttributeSet, plan: LabelPlan): LabelSet {
@@ -123,10 +137,10 @@ export class LabelCatalog {
     return origin
   }
 
-  /** Forgets what no batch had since `cutoff` on the monotonic clock. */
-  expire(cutoff: number): void {
+  /** Forgets what no batch had since `cutoff` on the monotonic clock; lets the event loop run in between. */
+  async expire(cutoff: number, slices: TimeSlices): Promise<void> {
     for (const [text, origin] of this.#origins) {
-      origin.expire(cutoff)
+      await origin.expire(cutoff, slices)
       if (origin.isEmpty) this.#origins.delete(text)
     }
   }

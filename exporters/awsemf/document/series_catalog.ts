@@ -84,7 +84,6 @@ const IDLE_MS = 5 * MINUTE
 /** Series of a stream that is not heard of at all are forgotten later: a sender that paused goes on where it was. */
 const SILENT_MS = 60 * MINUTE
 const SWEEP_MS = MINUTE
-const STREAMS_PER_LOOK = 16
 const SERIES_PER_LOOK = 64
 
 /** Remembers series from batch to batch: a bounded number, and none much longer than it is heard of. */
@@ -195,16 +194,17 @@ export class SeriesCatalog {
       // Without room for new series, those of silent streams have to go earlier.
       const silentMs = this.#isFull ? idleMs : Math.max(SILENT_MS, idleMs)
       for (const [attributes, series] of stream.series) {
+        if (++seen % SERIES_PER_LOOK === 0 && slices.isOver) await slices.next()
         if (stream.heardAt - series.heardAt <= idleMs && now - series.heardAt <= silentMs) continue
         stream.series.delete(attributes)
         for (let one: Series | undefined = series; one !== undefined; one = one.again) this.#size--
         firstSamples.forgot(series.heardAt)
       }
       if (stream.series.size === 0 && now - stream.heardAt > idleMs) this.#streams.delete(key)
-      if (++seen % STREAMS_PER_LOOK === 0 && slices.isOver) await slices.next()
+      if (++seen % SERIES_PER_LOOK === 0 && slices.isOver) await slices.next()
     }
     this.#isFull = this.#size >= this.#seriesMax
-    labels.expire(now - SILENT_MS)
+    await labels.expire(now - SILENT_MS, slices)
   }
 
   #heard(series: Series): Series {
