@@ -12,7 +12,7 @@ export const PAGES: readonly string[] = [
     [
       'docs/*.md',
       'docs/quickstart/*.md',
-      'deploy/*/README.md',
+      'deploy/{*,mesh/*}/README.md',
       'deploy/helm/meshscope/README.md',
       '{receivers,processors,connectors,exporters,extensions}/*/*.md',
       'test/interop/README.md',
