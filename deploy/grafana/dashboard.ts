@@ -34,7 +34,15 @@ export interface DashboardSpec {
   readonly variables: readonly VariableModel[]
   readonly rows: readonly Row[]
   /** The dashboards that belong to what this one shows, in the order of the links on top. */
-  readonly related: readonly { readonly name: DashboardName; readonly title: string }[]
+  readonly related: readonly Related[]
+}
+
+/** A link on top. */
+export interface Related {
+  readonly name: DashboardName
+  readonly title: string
+  /** What of this dashboard's variables the other one is to have; all unless told otherwise. */
+  readonly keeps?: 'all' | 'datasource' | 'nothing'
 }
 
 /** The dashboard as Grafana imports and provisions it. */
@@ -53,23 +61,23 @@ export function dashboard({ name, title, description, variables, rows, related }
     time: { from: 'now-1h', to: 'now' },
     timepicker: { refresh_intervals: ['5s', '10s', '30s', '1m', '5m', '15m'] },
     annotations: { list: [] },
-    links: related.map((other) => linkTo(other.name, other.title)),
+    links: related.map(linkTo),
     templating: { list: [...variables] },
     panels: layOut(rows),
   }
 }
 
-/** A link that keeps the time range and the variables that both have. */
-function linkTo(name: DashboardName, title: string): DashboardLink {
+/** A link that keeps the time range, and variables. */
+function linkTo({ name, title, keeps = 'all' }: Related): DashboardLink {
   return {
     type: 'link',
     title,
-    url: `/d/${UIDS[name]}`,
+    url: keeps === 'datasource' ? `/d/${UIDS[name]}?\${datasource:queryparam}` : `/d/${UIDS[name]}`,
     icon: 'external link',
     tooltip: '',
     tags: [],
     asDropdown: false,
-    includeVars: true,
+    includeVars: keeps === 'all',
     keepTime: true,
     targetBlank: false,
   }

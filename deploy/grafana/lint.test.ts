@@ -75,6 +75,11 @@ describe('the rules', () => {
       says: /sets service/,
     },
     {
+      fault: 'a link that passes on a data source of another kind',
+      change: (board) => board.links?.push({ url: '/d/meshscope-cloudwatch', includeVars: true } as never),
+      says: /gives meshscope-cloudwatch a data source of another kind/,
+    },
+    {
       fault: 'a link that takes a column of no query',
       change: (board) => {
         const link = drillDown('tcp', 'TCP', { namespace: 'gone' })

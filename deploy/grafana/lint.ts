@@ -145,6 +145,9 @@ function linkProblems(dashboard: Dashboard, all: readonly Dashboard[]): string[]
     const [, uid] = /^\/d\/([^?]+)/.exec(url) ?? []
     const target = all.find((other) => other.uid === uid)
     if (target === undefined) problems.push(`a link leads to ${url}, which is none of ours`)
+    const isOtherSource = target?.templating?.list?.[0]?.query !== dashboard.templating?.list?.[0]?.query
+    const keepsAll = (dashboard.links ?? []).some((link) => link.url === url && link.includeVars)
+    if (target !== undefined && isOtherSource && keepsAll) problems.push(`a link gives ${uid} a data source of another kind`)
     const names = (target?.templating?.list ?? []).map(({ name }) => name)
     for (const [, name = ''] of url.matchAll(/[?&]var-(\w+)=/g)) if (!names.includes(name)) problems.push(`a link sets ${name}, which ${uid} has not`)
   }

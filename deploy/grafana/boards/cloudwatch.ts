@@ -37,7 +37,7 @@ export function cloudwatchDashboard(): Dashboard {
         'destination',
       ),
     ],
-    related: [{ name: 'mesh', title: 'Mesh overview' }],
+    related: [{ name: 'mesh', title: 'Mesh overview', keeps: 'nothing' }],
     rows: [
       { title: 'Requests', panels: [byWorkload(), byCode(), ...durations()] },
       { title: 'TCP', panels: tcp() },

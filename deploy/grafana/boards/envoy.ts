@@ -28,7 +28,8 @@ export function envoyDashboard(): Dashboard {
     variables: [datasource(), ...jobAndInstance('envoy_server_live'), clusters],
     related: [
       { name: 'mesh', title: 'Mesh overview' },
-      { name: 'health', title: 'Collector health' },
+      // Its job is another one: that of the daemon's own page.
+      { name: 'health', title: 'Collector health', keeps: 'datasource' },
     ],
     rows: [
       { title: 'Envoy', panels: numbers() },

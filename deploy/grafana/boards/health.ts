@@ -19,7 +19,7 @@ export function healthDashboard(): Dashboard {
     variables: [datasource(), ...jobAndInstance('meshscope_workers_running')],
     related: [
       { name: 'mesh', title: 'Mesh overview' },
-      { name: 'envoy', title: 'Envoy by statsD' },
+      { name: 'envoy', title: 'Envoy by statsD', keeps: 'datasource' },
     ],
     rows: [
       { title: 'Health', panels: numbers() },
