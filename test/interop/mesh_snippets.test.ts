@@ -65,6 +65,14 @@ describe('snippets for meshes', () => {
     for (const { block, path } of shown) expect(missing(block, snippet(path)[0]), `${page} and ${path}`).toEqual([])
   })
 
+  test('no cluster whose name HTTP/2 servers refuse as a host is called by its name', () => {
+    const services = snippetPaths().flatMap((path) =>
+      [...objectsIn(snippet(path))].flatMap(({ envoy_grpc: service }) => (service === undefined ? [] : [service])),
+    )
+    expect(services.length).toBeGreaterThan(4)
+    for (const service of services) expect(at(service, 'authority') ?? at(service, 'cluster_name')).toMatch(/^[\w.:-]+$/)
+  })
+
   test('every provider that a Telemetry resource names is defined', () => {
     const defined = ['istio/mesh_config.yaml', 'istio/mesh_config_otel.yaml'].flatMap((path) => listAt(onlySnippet(path), 'meshConfig', 'extensionProviders'))
     const named = ['istio/telemetry.yaml', 'istio/telemetry_otel.yaml'].flatMap((path) => listAt(onlySnippet(path), 'spec', 'accessLogging', 0, 'providers'))
@@ -165,7 +173,7 @@ suite('Envoy itself', ['envoy'], (paths) => {
   )
 
   test('takes the filters of a sidecar after the EnvoyFilter, with one more access log each', async () => {
-    const sidecar = sidecarBootstrap([CLUSTER])
+    const sidecar = sidecarBootstrap({ [CLUSTER]: 1 })
     const result = patched(sidecar, patches())
     const loggers = [...objectsIn(result)].flatMap((object) => listAt(object, 'access_log')).map(({ name }) => name)
     expect(loggers).toEqual(['envoy.access_loggers.http_grpc', 'envoy.access_loggers.tcp_grpc'])
@@ -174,7 +182,7 @@ suite('Envoy itself', ['envoy'], (paths) => {
 
   test('would have refused an EnvoyFilter with a wrong field', async () => {
     const misspelt = JSON.parse(JSON.stringify(patches()).replaceAll('buffer_size_bytes', 'buffer_sizes')) as Tree[]
-    expect(await envoyVerdict(paths.envoy, patched(sidecarBootstrap([CLUSTER]), misspelt))).toContain('buffer_sizes')
+    expect(await envoyVerdict(paths.envoy, patched(sidecarBootstrap({ [CLUSTER]: 1 }), misspelt))).toContain('buffer_sizes')
   })
 
   test("takes Consul's extra cluster and public listener", async () => {

@@ -74,13 +74,22 @@ export async function envoyVerdict(envoy: string, bootstrap: object, more?: stri
 
 const NODE = { id: 'sidecar~127.0.0.1~shop.default~default.svc.cluster.local', cluster: 'shop.default' }
 
-/** A bootstrap like that of a sidecar: one HTTP and one TCP listener without access logs of their own, and a cluster for each name. */
-export function sidecarBootstrap(clusters: readonly string[]): { readonly static_resources: { readonly listeners: readonly object[] } } {
-  const http: HttpListener = { name: 'http', address: '127.0.0.1', direction: 'OUTBOUND', routes: [{ match: { prefix: '/' }, route: { cluster: 'app' } }] }
-  const tcp: TcpListener = { name: 'tcp', address: '127.0.0.1', direction: 'OUTBOUND', cluster: 'app' }
+/** The cluster that the listeners of `sidecarBootstrap` lead to. */
+export const APP_CLUSTER = 'outbound|8080||cart.shop.svc.cluster.local'
+
+/** A bootstrap like that of a sidecar: one HTTP and one TCP listener without access logs of their own, and a cluster for each port here. */
+export function sidecarBootstrap(portsOfClusters: Readonly<Record<string, number>>): { readonly static_resources: { readonly listeners: readonly object[] } } {
+  const http: HttpListener = {
+    name: 'http',
+    address: '127.0.0.1',
+    direction: 'OUTBOUND',
+    routes: [{ match: { prefix: '/' }, route: { cluster: APP_CLUSTER } }],
+  }
+  const tcp: TcpListener = { name: 'tcp', address: '127.0.0.1', direction: 'OUTBOUND', cluster: APP_CLUSTER }
   const listeners = [withoutLogs(httpListener(http)), withoutLogs(tcpListener(tcp))]
-  const endpoint = { host: '127.0.0.1', port: 1 }
-  const made = ['app', ...clusters].map((name) => cluster({ name, endpoint, http2: name !== 'app' }))
+  const made = Object.entries({ [APP_CLUSTER]: 1, ...portsOfClusters }).map(([name, port]) =>
+    cluster({ name, endpoint: { host: '127.0.0.1', port }, http2: name !== APP_CLUSTER }),
+  )
   return { node: NODE, static_resources: { listeners, clusters: made } } as { readonly static_resources: { readonly listeners: readonly object[] } }
 }
 

@@ -1,4 +1,4 @@
-/** Real Envoys run with deploy/mesh/envoy as it stands, but for addresses and ports; what they proxy is counted. */
+/** Real Envoys run with what deploy/mesh says as it stands, but for addresses and ports; what they proxy is counted. */
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { freePort } from '../free_port.ts'
 import { Child, temporaryFolder } from './child.ts'
 import { COMMANDS, REPOSITORY, samplesOf, sumBy, sumOf } from './daemon.ts'
 import { type RunningEnvoy, startEnvoy } from './envoy.ts'
-import { objectsIn, onlySnippet, type Tree } from './mesh_snippets.ts'
+import { APP_CLUSTER, listAt, objectsIn, onlySnippet, patched, sidecarBootstrap, type Tree } from './mesh_snippets.ts'
 import { suite } from './suite.ts'
 import { http1Driver, tcpDriver } from './traffic.ts'
 import { startUpstreams, TCP_ECHO_FACTOR, type Upstreams } from './upstreams.ts'
@@ -17,7 +17,7 @@ import { settled, until } from './waiting.ts'
 
 const REQUESTS = 20
 
-suite("a plain Envoy's settings", ['envoy'], (paths) => {
+suite('settings of Envoys', ['envoy'], (paths) => {
   const folder = temporaryFolder('snippets')
   let upstreams: Upstreams
   let daemon: Child
@@ -121,6 +121,19 @@ suite("a plain Envoy's settings", ['envoy'], (paths) => {
     expect(flushed).toMatch(/^envoy\.[^\n]+\|[cg]/)
     expect(datagrams.some((datagram) => datagram.includes('envoy.cluster_name:shop'))).toBe(true)
     expect(Buffer.byteLength(flushed)).toBeLessThanOrEqual(1432)
+  })
+
+  test('the EnvoyFilter of Istio: what a sidecar with it proxies is counted', async () => {
+    const before = sumOf(await scrape(), 'istio_requests_total')
+    const patches = listAt(onlySnippet('istio/envoy_filter.yaml'), 'spec', 'configPatches')
+    const clusters = { [APP_CLUSTER]: upstreams.httpPort, 'outbound|19001||meshscope.observability.svc.cluster.local': ports.als }
+    const running = await startEnvoy(paths.envoy, 'sidecar', patched(sidecarBootstrap(clusters), patches))
+    envoy = running
+    await sendRequests(running.ports['http'] ?? 0)
+    const text = await settled(scrape, (now) => sumOf(now, 'istio_requests_total') >= before + REQUESTS)
+    const called = samplesOf(text, 'istio_requests_total').filter(({ labels }) => labels['destination_service_name'] === 'cart')
+    const by = ['reporter', 'source_workload_namespace', 'destination_service_namespace', 'response_code']
+    expect(sumBy(called, by)).toEqual({ 'source default shop 200': 15, 'source default shop 503': 5 })
   })
 
   test('bootstrap_otel.yaml: the same requests by OpenTelemetry are counted alike', async () => {
