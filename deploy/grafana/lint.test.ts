@@ -80,6 +80,11 @@ describe('the rules', () => {
       says: /gives meshscope-cloudwatch a data source of another kind/,
     },
     {
+      fault: 'a variable whose query does not parse',
+      change: (board) => Object.assign(board.templating?.list?.[1] ?? {}, { query: { query: 'label_values(up{job=}, job)' } }),
+      says: /variable job at \d+/,
+    },
+    {
       fault: 'a link that takes a column of no query',
       change: (board) => {
         const link = drillDown('tcp', 'TCP', { namespace: 'gone' })

@@ -48,6 +48,12 @@ function variables(dashboard: Dashboard): string[] {
       problems.push(`variable ${variable.name} is not refreshed when the time range changes`)
     if (variable.type === 'query' && variable.datasource?.uid !== '${datasource}') problems.push(`variable ${variable.name} asks another data source`)
   }
+  for (const variable of dashboard.templating?.list ?? []) {
+    const { query = '' } = (typeof variable.query === 'object' ? variable.query : {}) as { readonly query?: string }
+    const expression = /^label_values\((.*), \w+\)$/.exec(query)?.[1] ?? /^query_result\((.*)\)$/.exec(query)?.[1]
+    if (variable.type === 'query' && expression === undefined) problems.push(`variable ${variable.name} asks neither for label_values nor for query_result`)
+    problems.push(...syntaxErrors(expression ?? 'up').map((error) => `variable ${variable.name} ${error}`))
+  }
   const body = JSON.stringify({ panels: dashboard.panels, list: dashboard.templating?.list })
   const used = new Set(variablesIn(body).filter((name) => !BUILT_IN.test(name)))
   for (const name of used) if (!defined.includes(name)) problems.push(`$${name} is no variable`)
