@@ -136,7 +136,8 @@ export const EMF_PROPERTIES = {
     type: 'string',
     enum: ['value', 'delta'],
     default: 'value',
-    description: 'What becomes of cumulative sums that may fall: their value, as of a gauge, or what it has changed by, as in the Collector.',
+    description:
+      'What becomes of cumulative sums that may fall: their value, as of a gauge, or as in the Collector what it has risen by, and the value again after each fall.',
   },
   zero_deltas: {
     type: 'string',

@@ -87,7 +87,7 @@ export class ColumnReader {
       else this.#parts.onDropped('initial', 1)
       return
     }
-    const grown = point.isAnew ? value : growthOf(series, value, before)
+    const grown = point.isAnew ? value : growthOf(value, before)
     this.#rules.putGrowth(series, timeMs, grown)
   }
 
@@ -157,9 +157,8 @@ export class ColumnReader {
   }
 }
 
-/** What a sum has grown by; one that is monotonic and has fallen began anew. */
-function growthOf({ stream }: Series, value: number, before: number): number {
-  if (!stream.header.isMonotonic) return value - before
+/** What a sum has grown by; one that has fallen began anew. */
+function growthOf(value: number, before: number): number {
   const grown = valueGrowth(value, before)
   return Number.isNaN(grown) ? value : grown
 }

@@ -1,16 +1,7 @@
 import { hasNoValue, pointGrowth } from '../../../component/kit/deltas/point_growth.ts'
 import type { TimeSlices } from '../../../lib/time_slices.ts'
 import { AttributeSet } from '../../../model/attributes.ts'
-import type {
-  DataPoint,
-  ExponentialBuckets,
-  ExponentialHistogramPoint,
-  HistogramPoint,
-  Metric,
-  MetricGroup,
-  NumberPoint,
-  SummaryPoint,
-} from '../../../model/data_points.ts'
+import type { DataPoint, ExponentialBuckets, ExponentialHistogramPoint, HistogramPoint, Metric, MetricGroup, SummaryPoint } from '../../../model/data_points.ts'
 import { NO_RECORDED_VALUE } from '../../../model/data_points.ts'
 import type { AwsEmfConfig } from '../config.ts'
 import { type Distribution, type ExponentialSide, type Extent, explicitDistribution, exponentialDistribution } from './distribution.ts'
@@ -57,14 +48,8 @@ export class PointReader {
       if (!this.#rules.firstCounts(series, milliseconds(point.startTimeNs), timeMs)) return drop('initial')
       return this.#put(series, timeMs, point)
     }
-    const { point: grown, isReset } = this.#growth(stream, point, before)
+    const { point: grown, isReset } = pointGrowth(point, before)
     this.#put(series, timeMs, grown, isReset ? undefined : extentOf(point, before))
-  }
-
-  #growth({ header }: Stream, point: DataPoint, before: DataPoint): { readonly point: DataPoint; readonly isReset: boolean } {
-    if (header.type !== 'sum' || header.isMonotonic) return pointGrowth(point, before)
-    const value = Number((point as NumberPoint).value) - Number((before as NumberPoint).value)
-    return { point: { ...point, value }, isReset: false }
   }
 
   /** `known` is what is known of the extent of growth. */
