@@ -10,7 +10,7 @@ import { COMMANDS, REPOSITORY } from '../daemon.ts'
 export interface EmfDaemonOptions {
   /** Settings of `awsemf` exporters by their names; each gets all metrics. */
   readonly exporters: Readonly<Record<string, object>>
-  /** Settings of the `statsd` receiver; it hands on every second. */
+  /** Settings of the `statsd` receiver; it hands on three times a second. */
   readonly receiver?: object
   readonly processors?: Readonly<Record<string, object>>
   /** Added to the environment; the example keys of AWS's documentation when it has none. */
@@ -39,7 +39,7 @@ export async function startEmfDaemon({ exporters, receiver = {}, processors = {}
   const [port, own, health] = [await freePort(), await freePort(), await freePort()]
   const ids = Object.keys(exporters).map((name) => `awsemf/${name}`)
   const config = {
-    receivers: { statsd: { endpoint: `127.0.0.1:${port}`, aggregation_interval: '1s', ...receiver } },
+    receivers: { statsd: { endpoint: `127.0.0.1:${port}`, aggregation_interval: '300ms', ...receiver } },
     processors,
     exporters: Object.fromEntries(Object.entries(exporters).map(([name, settings]) => [`awsemf/${name}`, { region: 'us-east-1', ...settings }])),
     extensions: { health_check: { endpoint: `127.0.0.1:${health}` } },

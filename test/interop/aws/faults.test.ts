@@ -183,7 +183,7 @@ describe('credentials that expire', () => {
 test('a right that is missing is told, and nothing is given up for it', async () => {
   const fake = await FakeCloudWatchLogs.start()
   fake.faults.add('PutLogEvents', FAULTS.accessDenied, 100)
-  const daemon = await startEmfDaemon({ exporters: { strict: exporter(fake) } })
+  const daemon = await startEmfDaemon({ exporters: { strict: exporter(fake) }, receiver: { aggregation_interval: '2s' } })
   try {
     await daemon.send('denied:10|c')
     const told = await settled(
@@ -191,8 +191,8 @@ test('a right that is missing is told, and nothing is given up for it', async ()
       (page) => page.includes('logs:PutLogEvents'),
     )
     expect(told).toContain('is not authorized to perform: logs:PutLogEvents')
-    // Not sent again and again, which nobody would notice for the noise.
-    expect(fake.callsOf('PutLogEvents')).toHaveLength(1)
+    // At most once for each flush, not again and again as after other errors.
+    expect(fake.callsOf('PutLogEvents').length).toBeLessThanOrEqual(3)
     fake.faults.clear()
   } finally {
     await daemon.stop()
