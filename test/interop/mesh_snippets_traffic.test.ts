@@ -16,6 +16,7 @@ import { startUpstreams, TCP_ECHO_FACTOR, type Upstreams } from './upstreams.ts'
 import { settled, until } from './waiting.ts'
 
 const REQUESTS = 20
+const ALS_CLUSTER = 'outbound|19001||meshscope.observability.svc.cluster.local'
 
 suite('settings of Envoys', ['envoy'], (paths) => {
   const folder = temporaryFolder('snippets')
@@ -123,17 +124,29 @@ suite('settings of Envoys', ['envoy'], (paths) => {
     expect(Buffer.byteLength(flushed)).toBeLessThanOrEqual(1432)
   })
 
+  /** A sidecar with the patches, whose cluster for access logs leads to the daemon. */
+  async function startSidecar(patches: readonly Tree[]): Promise<RunningEnvoy> {
+    const clusters = { [APP_CLUSTER]: upstreams.httpPort, [ALS_CLUSTER]: ports.als }
+    envoy = await startEnvoy(paths.envoy, 'sidecar', patched(sidecarBootstrap(clusters), patches))
+    return envoy
+  }
+
   test('the EnvoyFilter of Istio: what a sidecar with it proxies is counted', async () => {
     const before = sumOf(await scrape(), 'istio_requests_total')
-    const patches = listAt(onlySnippet('istio/envoy_filter.yaml'), 'spec', 'configPatches')
-    const clusters = { [APP_CLUSTER]: upstreams.httpPort, 'outbound|19001||meshscope.observability.svc.cluster.local': ports.als }
-    const running = await startEnvoy(paths.envoy, 'sidecar', patched(sidecarBootstrap(clusters), patches))
-    envoy = running
+    const running = await startSidecar(listAt(onlySnippet('istio/envoy_filter.yaml'), 'spec', 'configPatches'))
     await sendRequests(running.ports['http'] ?? 0)
     const text = await settled(scrape, (now) => sumOf(now, 'istio_requests_total') >= before + REQUESTS)
     const called = samplesOf(text, 'istio_requests_total').filter(({ labels }) => labels['destination_service_name'] === 'cart')
     const by = ['reporter', 'source_workload_namespace', 'destination_service_namespace', 'response_code']
     expect(sumBy(called, by)).toEqual({ 'source default shop 200': 15, 'source default shop 503': 5 })
+  })
+
+  test('without its authority every stream would be reset, and Envoy would say so in its statistics', async () => {
+    const text = JSON.stringify(onlySnippet('istio/envoy_filter.yaml')).replaceAll('"authority":"meshscope.observability.svc.cluster.local"', '"authority":""')
+    const running = await startSidecar(listAt(JSON.parse(text), 'spec', 'configPatches'))
+    await sendRequests(running.ports['http'] ?? 0)
+    const name = `cluster.${ALS_CLUSTER}.http2.rx_reset`
+    expect(await until('a reset', async () => ((await running.stats('rx_reset'))[name] ?? 0) > 0)).toBe(true)
   })
 
   test('bootstrap_otel.yaml: the same requests by OpenTelemetry are counted alike', async () => {
