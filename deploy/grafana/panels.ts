@@ -280,10 +280,15 @@ export function table(spec: TableSpec): PanelSpec {
     overrides.push({ matcher: { id: 'byName', options: column }, properties: [{ id: 'links', value: [link] }] })
   }
   const fieldConfig: FieldConfigSource = {
-    defaults: { unit: 'short', color: { mode: FieldColorModeId.Thresholds }, custom: { align: 'auto', filterable: true }, thresholds: thresholds(NEUTRAL) },
+    defaults: {
+      unit: 'short',
+      color: { mode: FieldColorModeId.Thresholds },
+      custom: { align: 'auto', filterable: true, inspect: false },
+      thresholds: thresholds(NEUTRAL),
+    },
     overrides,
   }
-  const options = { showHeader: true, cellHeight: 'sm', sortBy: [{ displayName: spec.sortBy, desc: true }] }
+  const options = { frameIndex: 0, showHeader: true, cellHeight: 'sm', sortBy: [{ displayName: spec.sortBy, desc: true }] }
   const targets = spec.values.map(({ expr }, index) => instant(letter(index), expr))
   return place(spec, { width: 24, height: 9 }, { type: 'table', fieldConfig, options, targets, transformations })
 }
