@@ -95,6 +95,13 @@ export const EMF_PROPERTIES = {
       },
     },
   },
+  document_labels: {
+    type: 'string',
+    enum: ['all', 'dimensions'],
+    default: 'all',
+    description:
+      'Which labels stand in documents: all, as in the Collector, so that logs can be searched by them; or only the dimensions of the metric. Then series that differ in nothing else become one, which CloudWatch would make of them anyway, and the log is many times smaller.',
+  },
   max_custom_metrics: {
     type: 'integer',
     minimum: 0,

@@ -358,3 +358,58 @@ test('a set that is beyond 30 labels is cut, and the rest stays in the log', asy
   expect(Object.keys(document ?? {})).toHaveLength(37)
   expect([run.cloudWatch().problems, run.changed]).toEqual([[], { dimensions_cut: 1 }])
 })
+
+describe('documents with nothing but dimensions', () => {
+  const settings = {
+    document_labels: 'dimensions',
+    metric_declarations: [
+      { metric_name_selectors: ['^(requests|load|size)$'], dimensions: [['service'], ['service', 'zone']] },
+      { metric_name_selectors: ['^total$'], dimensions: [[]] },
+    ],
+  }
+  const pods = [0, 1, 2].map((i) => ({ service: 'cart', zone: i < 2 ? 'a' : 'b', pod: `cart-${i}` }))
+  const of = (name: string, fields: object, values: readonly (readonly number[])[]) =>
+    familyPoints(
+      metricFamily(name, { temporality: 'delta', ...fields }),
+      pods.map((attributes, i) => ({ attributes, values: values[i] as readonly number[] })),
+    )
+  const batch = metricsOf(
+    of('requests', {}, [[1], [2], [3]]),
+    of('load', GAUGE, [[5], [7], [9]]),
+    of('size', { type: 'histogram', bounds: [10, 20] }, [
+      [0, 1, 0, 11],
+      [0, 0, 2, 60],
+      [1, 0, 0, 3],
+    ]),
+    of('total', {}, [[4], [5], [6]]),
+    of('other', {}, [[1], [1], [1]]),
+  )
+
+  test('are one for all series that differ in nothing else, and make the same metrics', async () => {
+    const [few, all] = [new EmfRun(settings), new EmfRun({ ...settings, document_labels: 'all' })]
+    for (const run of [few, all]) {
+      await run.encode(batch)
+      expect([run.cloudWatch().problems, run.dropped]).toEqual([[], {}])
+      expect(run.documents.reduce((sum, { points }) => sum + points, 0)).toBe(15)
+    }
+    expect(few.cloudWatch().identities()).toEqual(all.cloudWatch().identities())
+    for (const name of ['requests', 'load', 'size', 'total']) {
+      for (const dimensions of [{ service: 'cart' }, { service: 'cart', zone: 'a' }, { service: 'cart', zone: 'b' }, {}]) {
+        const [mine, other] = [few, all].map((run) => run.cloudWatch().statistics({ name, dimensions }))
+        const about = (found: typeof mine): unknown => found && [found.sum, found.min, found.max, found.percentile(50), found.percentile(99)]
+        // What is counted is added up before, so that only its sum is the same.
+        if (name === 'requests' || name === 'total') expect(mine?.sum).toBe(other?.sum)
+        else expect(about(mine)).toEqual(about(other))
+      }
+    }
+    // Two zones, one without labels, and three with all of them for what is in the log only.
+    expect(few.documents).toHaveLength(6)
+    expect(few.documents.filter(({ json }) => json.includes('cart-'))).toHaveLength(3)
+  })
+
+  test('stay apart where they are filed apart', async () => {
+    const run = new EmfRun({ ...settings, log_stream_name: '{pod}' })
+    await run.encode(metricsOf(of('requests', {}, [[1], [2], [3]])))
+    expect(run.documents.map(({ logStream }) => logStream)).toEqual(['cart-0', 'cart-1', 'cart-2'])
+  })
+})

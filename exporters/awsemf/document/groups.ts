@@ -26,9 +26,9 @@ class Merged implements ListedEntry {
   readonly metric: MetricName
   readonly dimensions: string
   points = 0
-  /** The sum of what is counted; undefined when anything else came. */
-  #total: number | undefined = 0
-  readonly #all = new DistributionSum()
+  /** The sum of what is counted, while nothing else came. */
+  #total: number | undefined
+  #all: DistributionSum | undefined
 
   constructor(metric: MetricName, dimensions: string) {
     this.metric = metric
@@ -36,16 +36,19 @@ class Merged implements ListedEntry {
   }
 
   get reading(): Reading {
-    return this.#total ?? this.#all.finish()
+    return this.#all?.finish() ?? this.#total ?? 0
   }
 
   add(reading: Reading, points: number): void {
     this.points += points
-    if (this.#total !== undefined && typeof reading === 'number' && this.metric.isAdditive) {
-      this.#total += reading
+    if (this.#all === undefined && typeof reading === 'number' && this.metric.isAdditive) {
+      this.#total = (this.#total ?? 0) + reading
       return
     }
-    this.#total = undefined
+    if (this.#all === undefined) {
+      this.#all = new DistributionSum()
+      if (this.#total !== undefined) this.#all.add(this.#total)
+    }
     this.#all.add(reading)
   }
 }
@@ -57,7 +60,8 @@ export class Group {
   readonly target: LogTarget
   first: ListedEntry | undefined
   #last: ListedEntry | undefined
-  #merged: Map<string, Merged> | undefined
+  /** By the metric's definition and its dimensions, which series share. */
+  #merged: Map<string, Map<string, Merged>> | undefined
 
   constructor(labels: LabelSet, timestampMs: number, target: LogTarget) {
     this.labels = labels
@@ -80,11 +84,15 @@ export class Group {
   /** Adds a reading, here for `points` points, to what the metric has already: of what is counted the sum, else all observations. */
   merge(metric: MetricName, dimensions: string, reading: Reading, points: number): void {
     this.#merged ??= new Map()
-    const key = `${metric.isAdditive}|${typeof reading}|${metric.definition}|${dimensions}`
-    let merged = this.#merged.get(key)
+    let ofMetric = this.#merged.get(metric.definition)
+    if (ofMetric === undefined) {
+      ofMetric = new Map()
+      this.#merged.set(metric.definition, ofMetric)
+    }
+    let merged = ofMetric.get(dimensions)
     if (merged === undefined) {
       merged = new Merged(metric, dimensions)
-      this.#merged.set(key, merged)
+      ofMetric.set(dimensions, merged)
       this.#push(merged)
     }
     merged.add(reading, points)

@@ -32,7 +32,7 @@ export class LabelOrigin {
   readonly #resource: AttributeSet
   readonly #scopeName: string
   readonly #parts: CatalogParts
-  /** By their JSON. */
+  /** By their JSON; where there are less than all, with the log group and stream before it. */
   readonly #sets = new Map<string, LabelSet>()
   /** By the list of keys, which producers share among their series, and by its text. */
   #plansOf = new WeakMap<readonly string[], LabelPlan>()
@@ -55,10 +55,20 @@ export class LabelOrigin {
     return this.#sets.size === 0
   }
 
-  /** The labels of a series, none of which is called as its metric is; equal labels are the same object, as long as they are remembered. */
-  labels(attributes: AttributeSet, metricName: string): LabelSet {
+  /**
+   * The labels of a series, none of which is called as its metric is: those that `choose` wants of all of them, filed as all would
+   * be, or all when it returns nothing. Equal labels are the same object, as long as they are remembered.
+   */
+  labels(attributes: AttributeSet, metricName: string, choose: (labels: LabelSet) => ReadonlySet<string> | undefined): LabelSet {
     const plain = this.#set(attributes, this.#plan(attributes.keys, ''))
-    return plain.has(metricName) ? this.#set(attributes, this.#plan(attributes.keys, metricName)) : plain
+    const all = plain.has(metricName) ? this.#set(attributes, this.#plan(attributes.keys, metricName)) : plain
+    const keys = choose(all)
+    if (keys === undefined) return this.#remembered(all.json, all)
+    const { logGroup, logStream } = all.logs.target
+    const chosen = all.only(keys)
+    // Labels that are left out can have made a difference for where documents are filed.
+    const text = `${logGroup}:${logStream}|${chosen.json}`
+    return this.#sets.get(text) ?? this.#remembered(text, new LabelSet(chosen, this, all.logs))
   }
 
   /** Labels that are nothing but dimensions, each with the value `other`. */
@@ -69,7 +79,8 @@ export class LabelOrigin {
     const { config, events } = this.#parts
     const plan = new LabelPlan(keys, { resource: AttributeSet.empty, scopeName: '', taken: [] }, { config, onChanged: (reason) => events.onChanged(reason) })
     const others = keys.map(() => 'other')
-    const labels = this.#set(new AttributeSet(keys, others), plan)
+    const made = this.#set(new AttributeSet(keys, others), plan)
+    const labels = this.#remembered(made.json, made)
     if (this.#overflows.size >= PLANS_MAX) this.#overflows.clear()
     this.#overflows.set(text, labels)
     return labels
@@ -84,6 +95,7 @@ export class LabelOrigin {
     }
   }
 
+  /** Labels that are known, or new ones, which are not remembered. */
   #set(attributes: AttributeSet, plan: LabelPlan): LabelSet {
     const made = plan.labels(attributes.values)
     const known = this.#sets.get(made.json)
@@ -92,8 +104,11 @@ export class LabelOrigin {
     const lookup = (key: string): string | undefined => nonEmptyText(this.#resource, key) ?? nonEmptyText(attributes, key)
     const { pair, missing } = targets.find(this.namespace, lookup)
     for (const one of missing) events.onMissing(one)
-    const labels = new LabelSet(made, this, pair)
-    this.#sets.set(labels.json, labels)
+    return new LabelSet(made, this, pair)
+  }
+
+  #remembered(text: string, labels: LabelSet): LabelSet {
+    if (!this.#sets.has(text)) this.#sets.set(text, labels)
     return labels
   }
 

@@ -52,6 +52,13 @@ export class LabelSet implements DimensionLabels {
     return at < 0 ? undefined : this.#values[at]
   }
 
+  /** Those of the labels that are among the keys, in their order. */
+  only(keys: ReadonlySet<string>): Labels {
+    const left = this.#keys.filter((key) => keys.has(key))
+    const values = left.map((key) => this.valueOf(key))
+    return { keys: left, values, json: left.map((key, i) => `${JSON.stringify(key)}:${JSON.stringify(values[i])}`).join() }
+  }
+
   /** True for the key of any label. */
   has(key: string): boolean {
     return this.#keys.includes(key)

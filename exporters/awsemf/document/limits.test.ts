@@ -65,6 +65,8 @@ const settings = fc.record({
   parse_json_encoded_attr_values: fc.constantFrom([], ['load', '_aws']),
   max_custom_metrics: fc.constantFrom(0, 3),
   detailed_metrics: fc.boolean(),
+  document_labels: fc.constantFrom('all', 'dimensions'),
+  metric_declarations: fc.constantFrom([], [{ metric_name_selectors: ['.'], dimensions: [[], ['load']] }]),
   retain_initial_value_of_delta_metric: fc.constant(true),
   namespace: fc.constantFrom(undefined, 'Mesh'),
 })

@@ -100,8 +100,8 @@ export class ReadingRules {
     const { name, unit } = header
     const [sum, count, value] = [namer.name(`${name}_sum`, unit, true), namer.name(`${name}_count`, '', true), namer.name(name, unit, false)]
     const own = (metric: MetricName, given: AttributeSet): Route => {
-      const labels = origin.labels(given, metric.name)
-      return new Route(metric, labels, router.choose(metric, labels))
+      const { labels, choice } = router.choose(metric, origin, given)
+      return new Route(metric, labels, choice)
     }
     const kept = new AttributeSet(attributes.keys, attributes.values)
     return [own(sum, kept), own(count, kept), ...quantiles.map(({ quantile }) => own(value, kept.with('quantile', String(quantile))))]

@@ -1,10 +1,12 @@
 import type { Clock } from '../../../component/component.ts'
+import type { AttributeSet } from '../../../model/attributes.ts'
 import type { AwsEmfConfig } from '../config.ts'
 import type { DimensionChooser } from './dimensions.ts'
 import { scaledDistribution } from './distribution.ts'
 import type { ChangeReason, DropReason } from './document.ts'
 import { readingFault } from './document_writer.ts'
 import { Group, type Reading } from './groups.ts'
+import type { LabelOrigin } from './label_catalog.ts'
 import type { LabelSet } from './label_set.ts'
 import type { LogTargets } from './log_targets.ts'
 import type { MetricGuard } from './metric_guard.ts'
@@ -16,6 +18,8 @@ export interface RouteChoice {
   readonly sets: readonly (readonly string[])[]
   /** True for what no declaration makes a metric of, when that is left out. */
   readonly isUndeclared: boolean
+  /** True when series with other labels go to the same place. */
+  readonly isShared: boolean
 }
 
 /** Where the readings of one metric with one set of labels go. */
@@ -24,6 +28,7 @@ export class Route {
   readonly labels: LabelSet
   readonly sets: RouteChoice['sets']
   readonly isUndeclared: boolean
+  readonly isShared: boolean
   /** The hour in which the guard was asked; -1 = never. */
   hour = -1
   /** JSON of the sets that the guard admits; empty for none. */
@@ -36,6 +41,7 @@ export class Route {
     this.labels = labels
     this.sets = choice.sets
     this.isUndeclared = choice.isUndeclared
+    this.isShared = choice.isShared
   }
 }
 
@@ -56,6 +62,7 @@ export class Router {
   readonly #parts: RouterParts
   readonly #dropsUndeclared: boolean
   readonly #isExtracting: boolean
+  readonly #keepsDimensionsOnly: boolean
   readonly #texts = new Map<string, string>()
   #textOf = new WeakMap<Route['sets'], string>()
   #groups: Group[] = []
@@ -63,14 +70,21 @@ export class Router {
   constructor(config: AwsEmfConfig, parts: RouterParts) {
     this.#parts = parts
     this.#isExtracting = !config.disable_metric_extraction
+    this.#keepsDimensionsOnly = config.document_labels === 'dimensions'
     this.#dropsUndeclared = this.#isExtracting && config.undeclared_metrics === 'drop'
   }
 
-  /** What to make of a metric with these labels. */
-  choose(metric: MetricName, labels: LabelSet): RouteChoice {
-    const { sets, isCut } = this.#parts.chooser.setsOf(metric.declarations, labels)
-    if (isCut) this.#parts.onChanged('dimensions_cut', 1)
-    return { sets, isUndeclared: sets.length === 0 && this.#dropsUndeclared }
+  /** The labels of a metric with these attributes, and what to make of it. */
+  choose(metric: MetricName, origin: LabelOrigin, attributes: AttributeSet): { readonly labels: LabelSet; readonly choice: RouteChoice } {
+    let choice: RouteChoice = { sets: [], isUndeclared: this.#dropsUndeclared, isShared: false }
+    const labels = origin.labels(attributes, metric.name, (all) => {
+      const { sets, isCut } = this.#parts.chooser.setsOf(metric.declarations, all)
+      if (isCut) this.#parts.onChanged('dimensions_cut', 1)
+      const isShared = this.#keepsDimensionsOnly && sets.length > 0
+      choice = { sets, isUndeclared: sets.length === 0 && this.#dropsUndeclared, isShared }
+      return isShared ? new Set(sets.flat()) : undefined
+    })
+    return { labels, choice }
   }
 
   begin(): void {
@@ -94,7 +108,9 @@ export class Router {
       // A metric that is beyond the limit with all its sets is in no document of its own, which would cost, too.
       if (route.admitted === '') return
     }
-    this.#group(labels, timestampMs).add(metric, route.admitted, scaled, points)
+    const group = this.#group(labels, timestampMs)
+    if (route.isShared) group.merge(metric, route.admitted, scaled, points)
+    else group.add(metric, route.admitted, scaled, points)
   }
 
   /** What was collected, one group for all labels and times. The caller owns it. */

@@ -229,8 +229,8 @@ export class SeriesCatalog {
     if (!this.#hasRoom()) return undefined
     const { router } = this.#parts
     const { origin, metric } = stream
-    const labels = origin.labels(attributes, metric.name)
-    const series = new Series(stream, labels, router.choose(metric, labels))
+    const { labels, choice } = router.choose(metric, origin, attributes)
+    const series = new Series(stream, labels, choice)
     stream.series.set(key, series)
     this.#size++
     return this.#heard(series)
