@@ -1,5 +1,6 @@
 /** Daemons that run as containers of the chart would, without a kubelet. */
 import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { configOf, firstOf, type Manifest, renderChart } from '../../../scripts/manifests/chart.ts'
 import { freePort } from '../../free_port.ts'
@@ -24,7 +25,7 @@ interface Pod {
 }
 
 /** What the downward API tells; the rest of the environment is that of any process. */
-const FIELDS = { K8S_NODE_NAME: 'node-1', K8S_POD_NAME: 'meshscope-x', K8S_NAMESPACE: 'observability', MY_POD_IP: '127.0.0.1' }
+const FIELDS = { K8S_NODE_NAME: 'node-1', K8S_NAMESPACE: 'observability', MY_POD_IP: '127.0.0.1' }
 
 /** A daemon that runs as a container of the chart. */
 export interface Container {
@@ -47,7 +48,7 @@ export class Containers {
     this.#helm = helm
   }
 
-  /** Starts the container that the chart makes of these values; resolves when its probes are content. */
+  /** Starts the container that the chart makes of these values, in a pod of that name; resolves when its probes are content. */
   async start(name: string, values: object): Promise<Container> {
     const root = join(this.#folder.path, name)
     let version = 0
@@ -61,7 +62,12 @@ export class Containers {
       file: process.execPath,
       args: [COMMANDS.source, ...args.map((arg) => arg.replace('/conf/', `${root}/conf/`))],
       dir: REPOSITORY,
-      env: { ...process.env, ...FIELDS, ...Object.fromEntries(env.flatMap((one) => (one.value === undefined ? [] : [[one.name, one.value]]))) },
+      env: {
+        ...process.env,
+        ...FIELDS,
+        K8S_POD_NAME: name,
+        ...Object.fromEntries(env.flatMap((one) => (one.value === undefined ? [] : [[one.name, one.value]]))),
+      },
     })
     this.#started.push(daemon)
     for (const { httpGet } of [readinessProbe, livenessProbe]) {
@@ -90,10 +96,47 @@ export async function ownPorts(...names: readonly string[]): Promise<object> {
   return { bindAddress: '127.0.0.1', ports }
 }
 
-/** Sends the access logs of a simulated mesh to a port for four seconds, some hundreds of them. */
-export function simulate(port: number): ReturnType<typeof run> {
-  const args = [COMMANDS.source, 'simulate', '--endpoint', `127.0.0.1:${port}`, '--rps', '40', '--duration', '4s', '--quiet']
+/** Sends the access logs of a simulated mesh to a port for four seconds, some hundreds of them. `more` are further flags. */
+export function simulate(port: number, ...more: readonly string[]): ReturnType<typeof run> {
+  const args = [COMMANDS.source, 'simulate', '--endpoint', `127.0.0.1:${port}`, '--rps', '40', '--duration', '4s', '--quiet', ...more]
   return run({ name: 'simulate', file: process.execPath, args, dir: REPOSITORY }, 60_000)
+}
+
+/** What kube-proxy makes of a Service: new connections go to the pod that is its endpoint now, open ones stay where they are. */
+export class LocalService {
+  /** Port of the pod. */
+  endpoint: number
+  readonly #open = new Set<Socket>()
+  readonly #server: Server
+
+  constructor(endpoint: number) {
+    this.endpoint = endpoint
+    this.#server = createServer((client) => {
+      const pod = connect(this.endpoint, '127.0.0.1')
+      for (const [one, other] of [
+        [client, pod],
+        [pod, client],
+      ] as const) {
+        this.#open.add(one)
+        one.pipe(other)
+        one.on('error', () => other.destroy())
+        one.on('close', () => this.#open.delete(one))
+      }
+    })
+  }
+
+  /** Resolves with its port. */
+  async listen(): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject).listen(0, '127.0.0.1', resolve)
+    })
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#open) socket.destroy()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
 }
 
 /** All series of a metric together. */

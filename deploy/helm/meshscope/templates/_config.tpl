@@ -124,6 +124,18 @@ access_log_records:
 {{- if and $presets.otlp.enabled $presets.kubernetesAttributes.enabled }}
 k8s_attributes: {}
 {{- end }}
+{{- if and $presets.otlpExport.enabled (or $presets.als.enabled $presets.statsd.enabled) }}
+{{- if eq $presets.otlpExport.temporality "delta" }}
+cumulativetodelta: {}
+{{- else }}
+# Daemons count the same edges on several nodes: without this a backend would take their series for one.
+resource/instance:
+  attributes:
+    - {key: service.name, value: meshscope, action: insert}
+    - {key: service.instance.id, value: "${env:K8S_POD_NAME}", action: insert}
+    - {key: k8s.node.name, value: "${env:K8S_NODE_NAME}", action: insert}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{- define "meshscope.connectors" -}}

@@ -10,18 +10,20 @@
 {{- if $presets.otlpExport.enabled }}{{ $backend = list (printf "otlp_%s" $presets.otlpExport.protocol) }}{{ end -}}
 {{- $metricsTo := dict -}}
 {{- range $source := list "mesh" "statsd" "otlp" -}}
-{{- $to := $backend -}}
-{{- if $presets.prometheus.enabled }}{{ $to = prepend $to "prometheus" }}{{ end -}}
+{{- $to := list -}}
+{{- if $presets.prometheus.enabled }}{{ $to = append $to "prometheus" }}{{ end -}}
 {{- if $presets.cloudwatchEmf.enabled }}{{ $to = append $to (printf "awsemf/%s" $source) }}{{ end -}}
 {{- $_ := set $metricsTo $source $to -}}
 {{- end -}}
+{{- $identity := ternary "cumulativetodelta" "resource/instance" (eq $presets.otlpExport.temporality "delta") -}}
 
 {{- $pipelines := dict -}}
 {{- if $presets.als.enabled -}}
 {{- $connectors := list -}}
-{{- if $metricsTo.mesh -}}
-{{- $connectors = append $connectors "mesh_metrics" -}}
-{{- $_ := set $pipelines "metrics/mesh" (dict "receivers" (list "mesh_metrics") "exporters" $metricsTo.mesh) -}}
+{{- if or $metricsTo.mesh $backend }}{{ $connectors = append $connectors "mesh_metrics" }}{{ end -}}
+{{- if $metricsTo.mesh }}{{ $_ := set $pipelines "metrics/mesh" (dict "receivers" (list "mesh_metrics") "exporters" $metricsTo.mesh) }}{{ end -}}
+{{- if $backend -}}
+{{- $_ := set $pipelines "metrics/mesh_export" (dict "receivers" (list "mesh_metrics") "processors" (list $identity) "exporters" $backend) -}}
 {{- end -}}
 {{- if and $backend $presets.otlpExport.meshTraces -}}
 {{- $connectors = append $connectors "mesh_traces" -}}
@@ -38,13 +40,17 @@
 
 {{- if $presets.statsd.enabled -}}
 {{- if $metricsTo.statsd }}{{ $_ := set $pipelines "metrics/statsd" (dict "receivers" (list "statsd") "exporters" $metricsTo.statsd) }}{{ end -}}
+{{- if $backend -}}
+{{- $_ := set $pipelines "metrics/statsd_export" (dict "receivers" (list "statsd") "processors" (list $identity) "exporters" $backend) -}}
 {{- /* Events and service checks of DogStatsD. */ -}}
-{{- if $backend }}{{ $_ := set $pipelines "logs/statsd" (dict "receivers" (list "statsd") "exporters" $backend) }}{{ end -}}
+{{- $_ := set $pipelines "logs/statsd" (dict "receivers" (list "statsd") "exporters" $backend) -}}
+{{- end -}}
 {{- end -}}
 
 {{- if $presets.otlp.enabled -}}
 {{- $processors := concat $guard (ternary (list "k8s_attributes") (list) $presets.kubernetesAttributes.enabled) -}}
-{{- if $metricsTo.otlp }}{{ $_ := set $pipelines "metrics/otlp" (dict "receivers" (list "otlp") "processors" $processors "exporters" $metricsTo.otlp) }}{{ end -}}
+{{- $to := concat $metricsTo.otlp $backend -}}
+{{- if $to }}{{ $_ := set $pipelines "metrics/otlp" (dict "receivers" (list "otlp") "processors" $processors "exporters" $to) }}{{ end -}}
 {{- if $backend -}}
 {{- $_ := set $pipelines "logs/otlp" (dict "receivers" (list "otlp") "processors" $processors "exporters" $backend) -}}
 {{- $_ := set $pipelines "traces/otlp" (dict "receivers" (list "otlp") "processors" $processors "exporters" $backend) -}}
