@@ -1,13 +1,16 @@
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { constants } from 'node:http2'
 import { connect as connectSocket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import { afterEach, describe, expect, test } from 'vitest'
 import { AlsClient } from '../../test/fakes/als_client.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
-import { FakeHost, FakeLogger } from '../../test/fakes/settings.ts'
+import { FakeHost, FakeLogger, fakeSettings } from '../../test/fakes/settings.ts'
+import { FakeTelemetry } from '../../test/fakes/telemetry.ts'
 import { createAuthority } from '../../test/interop/certificates.ts'
 import { GrpcListener, type GrpcServerConfig, SESSION_WINDOW_BYTES, STREAM_WINDOW_BYTES, takeIncoming } from './grpc_server.ts'
 
@@ -41,7 +44,9 @@ function newFolder(): string {
 async function started(overrides: Partial<GrpcServerConfig> = {}, host: FakeHost = new FakeHost()) {
   const clock = new FakeClock()
   const log = new FakeLogger()
-  const listener = new GrpcListener({ ...BASE, ...overrides }, { clock, log })
+  const { id } = fakeSettings('receiver', 'envoyals')
+  const telemetry = new FakeTelemetry()
+  const listener = new GrpcListener({ ...BASE, ...overrides }, { id, clock, log, telemetry })
   const chunks: Buffer[] = []
   let arrive!: () => void
   const arrived = new Promise<void>((resolve) => (arrive = resolve))
@@ -66,7 +71,7 @@ async function started(overrides: Partial<GrpcServerConfig> = {}, host: FakeHost
     await listener.closed(AbortSignal.abort())
   }
   open.push({ end })
-  return { listener, host, clock, log, chunks, arrived, port: host.listeners[0]?.port ?? 0, end }
+  return { listener, host, clock, log, telemetry, chunks, arrived, port: host.listeners[0]?.port ?? 0, end }
 }
 
 async function clientOf(target: Parameters<typeof AlsClient.connect>[0]): Promise<AlsClient> {
@@ -190,7 +195,7 @@ describe('listening', () => {
   })
 
   test('is safe to close without a start', async () => {
-    const listener = new GrpcListener(BASE, { clock: new FakeClock(), log: new FakeLogger() })
+    const listener = new GrpcListener(BASE, fakeSettings('receiver', 'envoyals'))
     await listener.stopListening()
     listener.closeConnections()
     await expect(listener.closed(AbortSignal.abort())).resolves.toBeUndefined()
@@ -236,7 +241,7 @@ describe.skipIf(spawnSync('openssl', ['version']).status !== 0)('TLS (skipped wi
     copyFileSync(first.cert, files.cert_file)
     copyFileSync(first.key, files.key_file)
     const tls = { ...files, min_version: '1.2', max_version: '1.3', cipher_suites: [], curve_preferences: [], reload_interval: '1m' } as const
-    const { port, clock } = await started({ tls })
+    const { port, clock, log, telemetry } = await started({ tls })
     const ca = readFileSync(first.authority)
     const nameOf = async (client: AlsClient) =>
       (client.session.socket as unknown as { getPeerCertificate(): { subjectaltname?: string } }).getPeerCertificate().subjectaltname
@@ -253,5 +258,50 @@ describe.skipIf(spawnSync('openssl', ['version']).status !== 0)('TLS (skipped wi
     expect((await stream.end()).code).toBe(0)
     await expect(AlsClient.connect({ port, tls: { ca, checkServerIdentity: () => undefined } })).rejects.toThrow()
     await expect(AlsClient.connect({ port })).rejects.toThrow()
+    await expect.poll(() => failures(telemetry)).toEqual({ tls_handshake: 2, not_http2: 0 })
+    expect(log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1)
+  })
+})
+
+function failures(telemetry: FakeTelemetry): Record<string, number> {
+  const of = (reason: string): number => telemetry.value('meshscope_receiver_failed_connections', { receiver: 'envoyals', reason })
+  return { tls_handshake: of('tls_handshake'), not_http2: of('not_http2') }
+}
+
+describe('a client that speaks something else than HTTP/2', () => {
+  test('is counted, and told of once a minute', async () => {
+    const { port, clock, log, telemetry } = await started()
+    const tls = async (): Promise<void> =>
+      new Promise((resolve) => {
+        const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
+        socket.once('error', () => resolve())
+      })
+    await tls()
+    await tls()
+    await expect.poll(() => failures(telemetry)).toEqual({ tls_handshake: 0, not_http2: 2 })
+    expect(log.lines.filter(({ level }) => level === 'warn')).toEqual([
+      {
+        level: 'warn',
+        message: expect.stringContaining('set tls of this receiver') as string,
+        fields: expect.objectContaining({ peer: '127.0.0.1', connections: 1 }) as object,
+      },
+    ])
+    clock.advance(60_000)
+    await tls()
+    await expect.poll(() => log.lines.filter(({ level }) => level === 'warn').map(({ fields }) => fields['connections'])).toEqual([1, 2])
+  })
+
+  test('is not one that closes its connection, or resets it', async () => {
+    const { port, telemetry } = await started()
+    for (const end of ['end', 'resetAndDestroy'] as const) {
+      const socket = connectSocket({ port, host: '127.0.0.1' })
+      await once(socket, 'connect')
+      const closed = once(socket, 'close')
+      socket.resume()[end]()
+      await closed
+    }
+    const client = await clientOf({ port })
+    expect((await client.open({ path: PATH }).end()).code).toBe(0)
+    expect(failures(telemetry)).toEqual({ tls_handshake: 0, not_http2: 0 })
   })
 })

@@ -5,7 +5,9 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js'
 import { durationMs } from '../../lib/duration.ts'
 import { type Endpoint, parseEndpoint } from '../../lib/endpoint.ts'
-import type { Clock, Host, Logger } from '../component.ts'
+import type { Clock, ComponentId, Host, Logger } from '../component.ts'
+import type { Telemetry } from '../telemetry.ts'
+import { FailedConnections } from './failed_connections.ts'
 import { codeOf, listenErrorReason } from './listen_errors.ts'
 import { ServerTls, type TlsServerConfig, tlsServerSchema } from './tls.ts'
 
@@ -68,8 +70,10 @@ export interface GrpcServerConfig {
 }
 
 export interface GrpcListenerSettings {
+  readonly id: ComponentId
   readonly log: Logger
   readonly clock: Clock
+  readonly telemetry: Telemetry
 }
 
 /**
@@ -104,11 +108,13 @@ export class GrpcListener {
   #unwatchTls: (() => void) | undefined
   #injector: ReturnType<Server['createConnectionInjector']> | undefined
   #endStandby: (() => void) | undefined
+  readonly #failed: FailedConnections
   #isClosing = false
 
   constructor(config: GrpcServerConfig, settings: GrpcListenerSettings) {
     this.#config = config
     this.#settings = settings
+    this.#failed = new FailedConnections(settings, settings.id.text)
     this.server = new Server(serverOptions(config))
   }
 
@@ -264,7 +270,14 @@ export class GrpcListener {
   }
 
   #createSocket(): NetServer {
-    const take = (connection: Socket): void => this.#injector?.injectConnection(connection)
+    const take = (connection: Socket): void => {
+      const peer = connection.remoteAddress
+      // Without a listener here the library would leave no trace of a client that does not speak HTTP/2.
+      connection.once('error', (error) => {
+        if (isBadPreface(error)) this.#failed.add('not_http2', peer, error.message)
+      })
+      this.#injector?.injectConnection(connection)
+    }
     const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS }
     const socket =
       this.#tls === undefined
@@ -272,9 +285,14 @@ export class GrpcListener {
         : createTlsServer({ ...options, ...this.#tls.options, ALPNProtocols: ['h2'], handshakeTimeout: TLS_HANDSHAKE_MS }, take)
     socket.maxConnections = CONNECTIONS_MAX
     socket.on('drop', () => this.#settings.log.warn({ connections: CONNECTIONS_MAX }, 'connection refused: too many are open'))
-    socket.on('tlsClientError', (error: Error) => this.#settings.log.debug({ error: error.message }, 'tls handshake failed'))
+    socket.on('tlsClientError', (error: Error, connection: Socket) => this.#failed.add('tls_handshake', connection.remoteAddress, error.message))
     return socket
   }
+}
+
+/** What nghttp2 says when a connection does not begin with HTTP/2's preface (NGHTTP2_ERR_BAD_CLIENT_MAGIC); Node.js has no code for it. */
+function isBadPreface(error: Error): boolean {
+  return codeOf(error) === 'ERR_HTTP2_ERROR' && error.message.includes('bad client magic')
 }
 
 /** The HTTP/2 stream under a call of `@grpc/grpc-js`, and the encoding its messages may be compressed with. */

@@ -3,6 +3,8 @@ import type { Counter, Gauge, InstrumentSpec, Telemetry } from '../../component/
 const LEDGER_LABELS = { receiver: 'id of the receiver', transport: 'always grpc' }
 const OWN_LABELS = { receiver: 'id of the receiver' }
 
+export { failedConnections } from '../../component/kit/failed_connections.ts'
+
 /** The ledger: received = accepted + refused + dropped, in entries. */
 export const acceptedLogRecords: InstrumentSpec = {
   name: 'otelcol_receiver_accepted_log_records',

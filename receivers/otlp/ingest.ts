@@ -71,6 +71,6 @@ export class OtlpIngest implements Component, IngestHalf<ToIngest> {
       instruments: transportInstruments(telemetry, { receiver: id.text, transport }),
       retryAfterMs: durationMs(this.#config.pending.retry_after),
     }
-    return { log, clock, intake, authenticator: serverAuthenticatorOf(this.#settings, auth) }
+    return { id, log, clock, telemetry, intake, authenticator: serverAuthenticatorOf(this.#settings, auth) }
   }
 }

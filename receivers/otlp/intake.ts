@@ -1,6 +1,6 @@
-import type { Clock, Logger } from '../../component/component.ts'
 import { RefusedError } from '../../component/consumer.ts'
 import { type ServerAuthenticator, UnauthenticatedError } from '../../component/kit/auth.ts'
+import type { GrpcListenerSettings } from '../../component/kit/grpc_server.ts'
 import type { Signal } from '../../component/signal.ts'
 import type { Client } from '../../model/client.ts'
 import type { Encoding } from './config.ts'
@@ -21,9 +21,7 @@ export interface IntakeSettings {
 }
 
 /** What a transport needs. */
-export interface FrontSettings {
-  readonly log: Logger
-  readonly clock: Clock
+export interface FrontSettings extends GrpcListenerSettings {
   readonly intake: IntakeSettings
   readonly authenticator: ServerAuthenticator | undefined
 }

@@ -4,6 +4,8 @@ import type { Counter, Gauge, InstrumentSpec, Telemetry } from '../../component/
 import { FAULT_KINDS } from './answers.ts'
 import type { Outcome, Transport } from './messages.ts'
 
+export { failedConnections } from '../../component/kit/failed_connections.ts'
+
 /** What became of the items in requests that could be decoded. */
 export const ITEMS = { ...RECEIVED_ITEMS }
 
