@@ -5,6 +5,7 @@ import { CumulativeToDelta } from './processor.ts'
 /** The `cumulativetodelta` processor: turns cumulative sums and histograms into deltas. */
 export const cumulativeToDeltaProcessor = defineProcessor({
   type: 'cumulativetodelta',
+  aliases: ['cumulative_to_delta'],
   description: 'Turns cumulative sums and histograms into deltas.',
   stability: { metrics: 'alpha' },
   runs: 'main',

@@ -5,6 +5,7 @@ import { DeltaToCumulative } from './processor.ts'
 /** The `deltatocumulative` processor: adds deltas up to cumulative sums and histograms. */
 export const deltaToCumulativeProcessor = defineProcessor({
   type: 'deltatocumulative',
+  aliases: ['delta_to_cumulative'],
   description: 'Adds deltas up to cumulative sums and histograms.',
   stability: { metrics: 'alpha' },
   runs: 'main',

@@ -55,7 +55,7 @@ describe('a scrape', () => {
     expect(request?.url).toBe('/stats/prometheus?filter=rq')
     expect(request?.headers).toMatchObject({ 'accept-encoding': 'gzip', 'x-prometheus-scrape-timeout-seconds': '10' })
     expect(request?.headers.accept).toMatch(/^application\/openmetrics-text;version=1\.0\.0;q=0\.9,.*text\/plain;version=0\.0\.4;q=0\.7,\*\/\*;q=0\.1$/)
-    expect(counted('meshscope_prometheus_scrapes', { receiver: 'prometheus', job: 'mesh', outcome: 'ok' })).toBe(1)
+    expect(counted('meshscope_prometheus_target_scrapes', { receiver: 'prometheus', job: 'mesh', outcome: 'ok' })).toBe(1)
     expect(counted('otelcol_receiver_accepted_metric_points', { transport: 'http' })).toBe(6)
   })
 
@@ -119,7 +119,7 @@ describe('a scrape', () => {
     const started = run({ ...of(envoy), authorization: { credentials_file: file } })
     await started.advance(10_000, 1)
     expect(started.last('up')).toBe(0)
-    expect(started.counted('meshscope_prometheus_scrapes', { outcome: 'credentials' })).toBe(1)
+    expect(started.counted('meshscope_prometheus_target_scrapes', { outcome: 'credentials' })).toBe(1)
     writeFileSync(file, 'secret\n')
     await started.advance(10_000, 1)
     expect(started.last('up')).toBe(1)
@@ -140,7 +140,7 @@ describe.skipIf(spawnSync('openssl', ['version']).status !== 0)('a scrape by TLS
     const scraped = async (tls: object): Promise<readonly unknown[]> => {
       const started = run({ ...of(envoy), scheme: 'https', tls_config: tls })
       await started.advance(10_000, 1)
-      return [started.last('up'), started.counted('meshscope_prometheus_scrapes', { outcome: 'connection' })]
+      return [started.last('up'), started.counted('meshscope_prometheus_target_scrapes', { outcome: 'connection' })]
     }
     const shown = { cert_file: client.cert, key_file: client.key }
     expect(await scraped({ ...shown, ca_file: client.authority, server_name: 'target.test' })).toEqual([1, 0])
@@ -173,7 +173,7 @@ describe('a failed scrape', () => {
     await started.advance(10_000, 1)
     expect(started.points.filter(({ name }) => name === 'a').map(({ isEnded }) => isEnded)).toEqual([false, true])
     expect(started.last('up')).toBe(0)
-    expect(started.counted('meshscope_prometheus_scrapes', { outcome })).toBe(1)
+    expect(started.counted('meshscope_prometheus_target_scrapes', { outcome })).toBe(1)
     expect(started.settings.log.lines.filter(({ level }) => level === 'warn')).toMatchObject([
       { fields: { reason: outcome }, message: 'target cannot be scraped' },
     ])
@@ -191,7 +191,7 @@ describe('a failed scrape', () => {
     await started.advance(10_000, 1)
     expect(started.last('up')).toBe(0)
     expect(started.last('scrape_duration_seconds')).toBeGreaterThanOrEqual(10)
-    expect(started.counted('meshscope_prometheus_scrapes', { outcome: 'timeout' })).toBe(1)
+    expect(started.counted('meshscope_prometheus_target_scrapes', { outcome: 'timeout' })).toBe(1)
   })
 
   test('does not harm other targets', async () => {

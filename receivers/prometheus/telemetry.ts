@@ -9,7 +9,7 @@ export const POINTS = { metrics_accepted, metrics_refused, metrics_failed } as c
 const JOB = { receiver: 'id of the receiver', job: 'job_name of the scrape config' }
 
 export const SCRAPES: InstrumentSpec = {
-  name: 'meshscope_prometheus_scrapes',
+  name: 'meshscope_prometheus_target_scrapes',
   description: 'Scrapes, by how they ended. All but ok count as failed: their target has up 0, and its series end until it is back.',
   unit: '{scrapes}',
   type: 'counter',
