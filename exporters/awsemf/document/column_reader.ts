@@ -34,6 +34,7 @@ export class ColumnReader {
     const { family, resource, scope, series } = points
     const { catalog } = this.#parts
     const stream = catalog.stream(family, { resource, scope, inColumns: true, producer: points.producer })
+    if (stream === undefined) return this.#parts.onDropped('series_limit', count)
     if (this.#growth.length < valuesPerPoint(family)) this.#growth = new Float64Array(valuesPerPoint(family))
     const found: (Series | undefined)[] = []
     const missing: number[] = []

@@ -261,6 +261,16 @@ describe('a sample', () => {
     expect(run.dropped).toEqual({ initial: 1, out_of_order: 1 })
   })
 
+  test('without a time counts when it comes', async () => {
+    const run = new EmfRun()
+    const values: unknown[] = []
+    for (const value of [5, 7, 8]) {
+      run.clock.advance(MINUTE)
+      values.push(...(await run.objects(sums(numberPoint(AttributeSet.empty, value, { timeMs: 0 })))).map((document) => document['requests']))
+    }
+    expect([values, run.documents.map(({ timestampMs }) => run.clock.now() - timestampMs), run.dropped]).toEqual([[2, 1], [MINUTE, 0], { initial: 1 }])
+  })
+
   test('that has not grown is 0, or nothing when zeros are left out', async () => {
     const steps = async (given: object): Promise<unknown[]> => {
       const run = new EmfRun({ ...given, retain_initial_value_of_delta_metric: true })

@@ -120,6 +120,14 @@ describe('a document', () => {
     expect(await new EmfRun({ blank_label_values: 'omit' }).objects(gauges({ load: 1 }, { blank: ' ' }))).not.toHaveProperty('0.blank')
   })
 
+  test('has each label, also when long names are alike, and one of the metric', async () => {
+    const long = 'x'.repeat(300)
+    const [document] = await new EmfRun().objects(gauges({ m: 1, m_: 2 }, { [`${long}1`]: 'a', [`${long}2`]: 'b', [`${long}3`]: 'c', m: 'd', m_: 'e' }))
+    const found = Object.entries(document ?? {}).filter(([, value]) => typeof value === 'string')
+    expect(new Set(found.map(([, value]) => value))).toEqual(new Set(['a', 'b', 'c', 'd', 'e']))
+    expect(found.every(([key]) => key.length <= 250)).toBe(true)
+  })
+
   test('does not mix times, namespaces or labels', async () => {
     const run = new EmfRun({ namespace: undefined })
     const metric = (name: string): Metric => ({
@@ -220,6 +228,20 @@ describe('histograms and summaries', () => {
     expect(read.statistics({ name: 'latency_sum' })).toMatchObject({ sum: 560 })
   })
 
+  test('of a summary in detail are named by quantiles that may change', async () => {
+    const run = new EmfRun({ detailed_metrics: true })
+    const of = (quantile: number, value: number): Metric => {
+      const { value: _, ...times } = numberPoint(AttributeSet.empty, 0, { startMs: run.clock.now(), timeMs: run.clock.now() })
+      const point = { ...times, count: 1n, sum: value, quantiles: [{ quantile, value }] }
+      return { name: 'latency', description: '', unit: 's', type: 'summary', points: [point] }
+    }
+    await run.encode(pointsOf(of(0.5, 4)))
+    run.clock.advance(1000)
+    await run.encode(pointsOf(of(0.9, 7)))
+    const read = run.cloudWatch()
+    expect(read.statistics({ name: 'latency', dimensions: { quantile: '0.9' } })?.sum).toBe(7)
+  })
+
   test('are statistics only when that is wanted', async () => {
     const run = new EmfRun({ histogram_format: 'statistics' })
     const histogram = metricFamily('size', { type: 'histogram', bounds: [10, 20], temporality: 'delta' })
@@ -273,6 +295,10 @@ describe('what is dropped is counted:', () => {
     const run = new EmfRun({ delta_series_max: 2 })
     await run.encode(gauges({ a: 1, b: 2, c: 3 }))
     expect([run.dropped, run.encoder.series]).toEqual([{ series_limit: 1 }, 2])
+    const more = [1, 2, 3].map((i) => ({ attributes: { i: String(i) }, values: [i] }))
+    const few = new EmfRun({ delta_series_max: 2 })
+    await few.encode(metricsOf(familyPoints(metricFamily('a', GAUGE), more), familyPoints(metricFamily('b', GAUGE), more)))
+    expect(few.dropped).toEqual({ series_limit: 4 })
   })
 
   test('documents that nobody asks for any more', async () => {

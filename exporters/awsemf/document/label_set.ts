@@ -75,6 +75,9 @@ export interface LabelSources {
   readonly taken: readonly string[]
 }
 
+/** What is kept of a name that a number is added to; labels have at most 250 characters. */
+const NAME_KEPT = 240
+
 /** A label of a plan: where its value is found. */
 interface PlannedLabel {
   readonly key: string
@@ -136,14 +139,20 @@ export class LabelPlan {
     for (const [at, key] of keys.entries()) if (keys.indexOf(key) === at) given.set(key, { at, constant: null })
     const planned = new Map<string, PlannedLabel>()
     for (const name of [...given.keys()].sort()) {
-      let key = labelName(name)
-      while (planned.has(key) || taken.includes(key)) key = `${key.slice(0, 249)}_`
+      const key = freeName(labelName(name), (one) => planned.has(one) || taken.includes(one))
       if (key !== name) this.#onChanged('label_name')
       const source = given.get(name) as { readonly at: number; readonly constant: AttributeValue }
       planned.set(key, { key, jsonKey: `${JSON.stringify(key)}:`, ...source, isJson: jsonKeys.has(name) })
     }
     return [...planned.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
   }
+}
+
+/** The name, or one like it that is not taken, of at most as many characters. */
+function freeName(name: string, isTaken: (name: string) => boolean): string {
+  let free = name
+  for (let n = 1; isTaken(free); n++) free = `${name.slice(0, NAME_KEPT)}_${n === 1 ? '' : n}`
+  return free
 }
 
 /** The text as JSON without blanks; undefined when it is none. */

@@ -24,8 +24,9 @@ export class PointReader {
 
   /** `nowMs` is for points that do not say their time. */
   async read({ resource, scope }: MetricGroup, metric: Metric, nowMs: number, slices: TimeSlices): Promise<void> {
-    if (metric.type === 'none') return
+    if (metric.type === 'none' || metric.points.length === 0) return
     const stream = this.#parts.catalog.stream(headerOf(metric), { resource, scope, inColumns: false })
+    if (stream === undefined) return this.#parts.onDropped('series_limit', metric.points.length)
     for (let i = 0; i < metric.points.length; i++) {
       this.#point(stream, metric.points[i] as DataPoint, nowMs)
       if (i % POINTS_PER_LOOK === 0 && slices.isOver) await slices.next()
@@ -42,7 +43,7 @@ export class PointReader {
     const timeMs = point.timeNs > 0n ? milliseconds(point.timeNs) : Math.round(nowMs)
     if (!this.#rules.isDifference(stream.header)) return this.#put(series, timeMs, point)
     const before = series.before as DataPoint | undefined
-    if (before !== undefined && point.timeNs <= before.timeNs) return drop('out_of_order')
+    if (before !== undefined && point.timeNs <= before.timeNs && point.timeNs > 0n) return drop('out_of_order')
     series.before = kept(point)
     if (before === undefined) {
       if (!this.#rules.firstCounts(series, milliseconds(point.startTimeNs), timeMs)) return drop('initial')

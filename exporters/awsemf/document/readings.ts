@@ -1,12 +1,12 @@
 import type { FirstSamples } from '../../../component/kit/deltas/first_samples.ts'
-import { AttributeSet } from '../../../model/attributes.ts'
+import type { AttributeSet } from '../../../model/attributes.ts'
 import type { AwsEmfConfig } from '../config.ts'
 import { type Distribution, type Quantile, summaryDistribution } from './distribution.ts'
 import type { DropReason } from './document.ts'
 import type { Reading } from './groups.ts'
 import type { MetricName, MetricNamer } from './metric_name.ts'
 import { Route, type Router } from './routes.ts'
-import type { Series, SeriesCatalog, StreamHeader } from './series_catalog.ts'
+import type { Series, SeriesCatalog, Stream, StreamHeader, SummaryRoutes } from './series_catalog.ts'
 
 /** What readers of points share. */
 export interface ReaderParts {
@@ -23,6 +23,9 @@ export interface SummaryReading {
   readonly sum: number
   readonly quantiles: readonly Quantile[]
 }
+
+/** Quantiles of a summary that are remembered. */
+const QUANTILES_MAX = 100
 
 /** What the settings say of how points become readings. */
 export class ReadingRules {
@@ -80,13 +83,11 @@ export class ReadingRules {
       return
     }
     const { router } = this.#parts
-    series.details ??= this.#details(series, quantiles, attributes)
-    const [sumRoute, countRoute, ...each] = series.details
-    if (sumRoute !== undefined) router.put(sumRoute, timeMs, sum)
-    if (countRoute !== undefined) router.put(countRoute, timeMs, count, 0)
-    for (const [i, { value }] of quantiles.entries()) {
-      const route = each[i]
-      if (route !== undefined && !Number.isNaN(value)) router.put(route, timeMs, value, 0)
+    series.details ??= this.#details(series, attributes)
+    router.put(series.details.sum, timeMs, sum)
+    router.put(series.details.count, timeMs, count, 0)
+    for (const { quantile, value } of quantiles) {
+      if (!Number.isNaN(value)) router.put(this.#quantile(series, series.details.quantiles, quantile, attributes), timeMs, value, 0)
     }
   }
 
@@ -94,16 +95,26 @@ export class ReadingRules {
     return this.#isStatistics ? { ...distribution, values: [], counts: [] } : distribution
   }
 
-  #details({ stream }: Series, quantiles: readonly Quantile[], attributes: AttributeSet) {
-    const { router, namer } = this.#parts
-    const { origin, header } = stream
-    const { name, unit } = header
-    const [sum, count, value] = [namer.name(`${name}_sum`, unit, true), namer.name(`${name}_count`, '', true), namer.name(name, unit, false)]
-    const own = (metric: MetricName, given: AttributeSet): Route => {
-      const { labels, choice } = router.choose(metric, origin, given)
-      return new Route(metric, labels, choice)
+  #details({ stream }: Series, attributes: AttributeSet): SummaryRoutes {
+    const { namer } = this.#parts
+    const { name, unit } = stream.header
+    const [sum, count] = [namer.name(`${name}_sum`, unit, true), namer.name(`${name}_count`, '', true)]
+    return { sum: this.#route(stream, sum, attributes), count: this.#route(stream, count, attributes), quantiles: new Map() }
+  }
+
+  #quantile({ stream }: Series, known: SummaryRoutes['quantiles'], quantile: number, attributes: AttributeSet): Route {
+    let route = known.get(quantile)
+    if (route === undefined) {
+      const { name, unit } = stream.header
+      route = this.#route(stream, this.#parts.namer.name(name, unit, false), attributes.with('quantile', String(quantile)))
+      if (known.size >= QUANTILES_MAX) known.clear()
+      known.set(quantile, route)
     }
-    const kept = new AttributeSet(attributes.keys, attributes.values)
-    return [own(sum, kept), own(count, kept), ...quantiles.map(({ quantile }) => own(value, kept.with('quantile', String(quantile))))]
+    return route
+  }
+
+  #route({ origin }: Stream, metric: MetricName, attributes: AttributeSet): Route {
+    const { labels, choice } = this.#parts.router.choose(metric, origin, attributes)
+    return new Route(metric, labels, choice)
   }
 }

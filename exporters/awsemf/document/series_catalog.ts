@@ -12,8 +12,8 @@ import { Route, type RouteChoice, type Router } from './routes.ts'
 /** A series, with what the next sample of it is compared with. */
 export class Series extends Route {
   readonly stream: Stream
-  /** Of summaries in detail: their count, and each quantile. */
-  details: readonly Route[] | undefined
+  /** Of summaries in detail. */
+  details: SummaryRoutes | undefined
   /** The next one with the same object as its attributes, which the batch has, too. */
   again: Series | undefined
   startMs = 0
@@ -28,6 +28,14 @@ export class Series extends Route {
     super(stream.metric, labels, choice)
     this.stream = stream
   }
+}
+
+/** Where a summary in detail goes. */
+export interface SummaryRoutes {
+  readonly sum: Route
+  readonly count: Route
+  /** By the quantile. */
+  readonly quantiles: Map<number, Route>
 }
 
 /** What a metric is, beside its points. */
@@ -117,13 +125,15 @@ export class SeriesCatalog {
     this.#batch++
   }
 
-  /** The stream of a metric whose series come in columns, or as points. */
-  stream(header: StreamHeader, from: StreamSource): Stream {
+  /** The stream of a metric whose series come in columns, or as points; undefined for a new one when there is no room for its series. */
+  stream(header: StreamHeader, from: StreamSource): Stream | undefined {
     const { labels, namer, clock } = this.#parts
     const now = clock.monotonic()
     const key = `${this.#sourceText(from)}|${streamText(header, from.resource, from.scope)}`
     let stream = this.#streams.get(key)
     if (stream === undefined) {
+      // There are streams without series, too: those of points without values.
+      if (!this.#hasRoom() || this.#streams.size >= this.#seriesMax) return undefined
       const metric = namer.name(header.name, header.unit, header.type !== 'gauge')
       stream = new Stream(header, labels.origin(from.resource, from.scope), { metric, heardAt: now })
       this.#streams.set(key, stream)
