@@ -29,7 +29,7 @@ const schema = {
       enum: ['auto', 'keep', 'drop'],
       default: 'auto',
       description:
-        'What becomes of the first point of a stream: `keep` sends its value whole, `drop` only remembers it, `auto` keeps it when the stream began after this daemon.',
+        'What becomes of the first point of a stream: `keep` sends its value whole, `drop` only remembers it, `auto` keeps it when the stream began after this daemon and cannot be one that was forgotten.',
     },
     max_staleness: { type: 'string', format: 'duration', default: '1h', description: 'How long a stream is remembered without points; 0s = for ever.' },
     max_streams: {
