@@ -50,12 +50,14 @@ export class ColumnReader {
     }
     for (let i = 0; i < count; i++) {
       const one = found[i]
-      if (one === undefined) this.#parts.onDropped('series_limit', 1)
-      else if (one.isUndeclared && !(this.#rules.isDetailed && family.type === 'summary')) this.#parts.onDropped('undeclared', 1)
+      if (one === undefined) {
+        stream.isIncomplete = true
+        this.#parts.onDropped('series_limit', 1)
+      } else if (one.isUndeclared && !(this.#rules.isDetailed && family.type === 'summary')) this.#parts.onDropped('undeclared', 1)
       else this.#point({ points, stream, timeMs }, one, i)
       if (i % SERIES_PER_LOOK === 0 && slices.isOver) await slices.next()
     }
-    if (points.producer !== undefined) stream.wasListed = true
+    if (points.producer !== undefined && stream.listedSince < 0) stream.listedSince = catalog.batch
   }
 
   #point({ points, stream, timeMs }: { readonly points: FamilyPoints; readonly stream: Stream; readonly timeMs: number }, series: Series, i: number): void {

@@ -442,6 +442,25 @@ describe('series in columns', () => {
     expect(run.dropped).toEqual({ initial: 1 })
   })
 
+  test('of a producer that has several lists are all known with the first batch', async () => {
+    const run = new EmfRun()
+    const producer = {}
+    const [a, b, later] = [attributes('a'), AttributeSet.of({ key: 'b', zone: '1' }), attributes('later')]
+    const lists = (value: number, ...more: AttributeSet[]) =>
+      [[a, ...more], [b]].flatMap(
+        (sets) =>
+          columns(
+            run.clock,
+            sets.map((set) => [set, value] as const),
+            producer,
+          ).families,
+      )
+    expect(await run.encode({ timeMs: run.clock.now(), families: lists(5) })).toEqual([])
+    run.clock.advance(MINUTE)
+    await run.encode({ timeMs: run.clock.now(), families: lists(7, later) })
+    expect(run.cloudWatch().statistics({ name: 'requests' })).toMatchObject({ sampleCount: 3, sum: 2 + 7 + 2 })
+  })
+
   test('of two producers do not mix', async () => {
     const run = new EmfRun()
     const [mine, yours] = [{}, {}]

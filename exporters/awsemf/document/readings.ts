@@ -59,8 +59,9 @@ export class ReadingRules {
 
   /** Whether the first sample of a series counts whole; see `FirstSamples`. */
   firstCounts(series: Series, startMs: number, timeMs: number): boolean {
-    const { firstSamples } = this.#parts
-    const sample = { startMs, timeMs, isNewInList: series.stream.wasListed }
+    const { firstSamples, catalog } = this.#parts
+    const { listedSince, isIncomplete } = series.stream
+    const sample = { startMs, timeMs, isNewInList: listedSince >= 0 && listedSince < catalog.batch && !isIncomplete }
     return firstSamples.countsWhole(sample) || (this.#retains && !firstSamples.mayHaveCounted(sample))
   }
 

@@ -64,8 +64,10 @@ export class Stream {
   readonly metric: MetricName
   /** By the attributes: of series in columns by the object that their producer keeps, of points by their text. */
   readonly series = new Map<AttributeSet | string, Series>()
-  /** True when an earlier batch had all series of the stream's producer. */
-  wasListed = false
+  /** The first batch that had all series of the stream's producer, perhaps in several lists; -1 = none. */
+  listedSince = -1
+  /** True when there was no room for one of its series, so that one that is not known may be an old one. */
+  isIncomplete = false
   heardAt: number
   /** From one batch to the next, lately. */
   intervalMs = 0
