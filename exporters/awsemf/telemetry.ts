@@ -28,7 +28,7 @@ export const UNENCODED_POINTS: InstrumentSpec = {
 
 export const CHANGED_POINTS: InstrumentSpec = {
   name: 'meshscope_awsemf_changed_points',
-  description: 'Metric points that were counted in another way than they came; of names, once for each series.',
+  description: 'Metric points that were counted in another way than they came; of names, once when they are first seen.',
   unit: '{datapoints}',
   type: 'counter',
   labels: {

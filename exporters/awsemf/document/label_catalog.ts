@@ -4,6 +4,7 @@ import { plainText } from '../../../model/plain_json.ts'
 import type { AwsEmfConfig } from '../config.ts'
 import { attributesText } from './attributes_text.ts'
 import type { ChangeReason } from './document.ts'
+import { LabelPlans } from './label_plans.ts'
 import { LabelPlan, LabelSet } from './label_set.ts'
 import type { LogTargets, MissingPlaceholder } from './log_targets.ts'
 import { namespaceName } from './names.ts'
@@ -20,8 +21,10 @@ interface CatalogParts {
   readonly events: CatalogEvents
 }
 
-/** Lists of keys of one origin whose plans are kept. */
-const PLANS_MAX = 1000
+/** Lists of keys of one origin whose labels for what is beyond the limit are kept. */
+const OVERFLOWS_MAX = 1000
+/** Scopes whose plans are kept. */
+const SCOPES_MAX = 1000
 const LABELS_PER_LOOK = 256
 
 /** The labels of series with the same resource, and the same scope where that makes a label. */
@@ -30,25 +33,22 @@ export class LabelOrigin {
   /** As JSON. */
   readonly namespaceJson: string
   readonly #resource: AttributeSet
-  readonly #scopeName: string
+  readonly #plans: LabelPlans
   readonly #parts: CatalogParts
   /** By their JSON; where there are less than all, with the log group and stream before it. */
   readonly #sets = new Map<string, LabelSet>()
-  /** By the list of keys, which producers share among their series, and by its text. */
-  #plansOf = new WeakMap<readonly string[], LabelPlan>()
-  readonly #plans = new Map<string, LabelPlan>()
   /** By the list of keys. */
   readonly #overflows = new Map<string, LabelSet>()
 
   constructor(
     parts: CatalogParts,
-    { namespace, resource, scopeName }: { readonly namespace: string; readonly resource: AttributeSet; readonly scopeName: string },
+    { namespace, resource, plans }: { readonly namespace: string; readonly resource: AttributeSet; readonly plans: LabelPlans },
   ) {
     this.#parts = parts
     this.namespace = namespace
     this.namespaceJson = JSON.stringify(namespace)
     this.#resource = resource
-    this.#scopeName = scopeName
+    this.#plans = plans
   }
 
   get isEmpty(): boolean {
@@ -60,8 +60,8 @@ export class LabelOrigin {
    * be, or all when it returns nothing. Equal labels are the same object, as long as they are remembered.
    */
   labels(attributes: AttributeSet, metricName: string, choose: (labels: LabelSet) => ReadonlySet<string> | undefined): LabelSet {
-    const plain = this.#set(attributes, this.#plan(attributes.keys, ''))
-    const all = plain.has(metricName) ? this.#set(attributes, this.#plan(attributes.keys, metricName)) : plain
+    const plain = this.#set(attributes, this.#plans.of(attributes.keys))
+    const all = plain.has(metricName) ? this.#set(attributes, this.#plans.of(attributes.keys, metricName)) : plain
     const keys = choose(all)
     if (keys === undefined) return this.#remembered(all.json, all)
     const { logGroup, logStream } = all.logs.target
@@ -81,7 +81,7 @@ export class LabelOrigin {
     const others = keys.map(() => 'other')
     const made = this.#set(new AttributeSet(keys, others), plan)
     const labels = this.#remembered(made.json, made)
-    if (this.#overflows.size >= PLANS_MAX) this.#overflows.clear()
+    if (this.#overflows.size >= OVERFLOWS_MAX) this.#overflows.clear()
     this.#overflows.set(text, labels)
     return labels
   }
@@ -111,31 +111,13 @@ export class LabelOrigin {
     if (!this.#sets.has(text)) this.#sets.set(text, labels)
     return labels
   }
-
-  /** `taken` is a name that labels must not have; empty for none. */
-  #plan(keys: readonly string[], taken: string): LabelPlan {
-    const known = taken === '' ? this.#plansOf.get(keys) : undefined
-    if (known !== undefined) return known
-    const text = JSON.stringify([taken, keys])
-    const plan = this.#plans.get(text) ?? this.#newPlan(keys, taken)
-    if (this.#plans.size >= PLANS_MAX) this.#plans.clear()
-    this.#plans.set(text, plan)
-    if (taken === '') this.#plansOf.set(keys, plan)
-    return plan
-  }
-
-  #newPlan(keys: readonly string[], taken: string): LabelPlan {
-    const { config, events } = this.#parts
-    const resource = config.resource_to_telemetry_conversion.enabled ? this.#resource : AttributeSet.empty
-    const sources = { resource, scopeName: this.#scopeName, taken: taken === '' ? [] : [taken] }
-    return new LabelPlan(keys, sources, { config, onChanged: (reason) => events.onChanged(reason) })
-  }
 }
 
 /** Finds the labels, namespace, log group and stream of series. */
 export class LabelCatalog {
   readonly #parts: CatalogParts
   readonly #origins = new Map<string, LabelOrigin>()
+  readonly #plansOfScope = new Map<string, LabelPlans>()
 
   constructor(config: AwsEmfConfig, targets: LogTargets, events: CatalogEvents) {
     this.#parts = { config, targets, events }
@@ -147,7 +129,8 @@ export class LabelCatalog {
     const text = `${attributesText(attributes)}|${scopeName}`
     const known = this.#origins.get(text)
     if (known !== undefined) return known
-    const origin = new LabelOrigin(this.#parts, { namespace: this.#namespace(attributes), resource: attributes.detached(), scopeName })
+    const resource = attributes.detached()
+    const origin = new LabelOrigin(this.#parts, { namespace: this.#namespace(resource), resource, plans: this.#plansOf(resource, scopeName) })
     this.#origins.set(text, origin)
     return origin
   }
@@ -158,6 +141,17 @@ export class LabelCatalog {
       await origin.expire(cutoff, slices)
       if (origin.isEmpty) this.#origins.delete(text)
     }
+  }
+
+  /** Resources that make no labels have their plans in common. */
+  #plansOf(resource: AttributeSet, scopeName: string): LabelPlans {
+    const { config, events } = this.#parts
+    const onChanged = (reason: ChangeReason): void => events.onChanged(reason)
+    if (config.resource_to_telemetry_conversion.enabled) return new LabelPlans({ config, resource, scopeName, onChanged })
+    const plans = this.#plansOfScope.get(scopeName) ?? new LabelPlans({ config, resource: AttributeSet.empty, scopeName, onChanged })
+    if (this.#plansOfScope.size >= SCOPES_MAX) this.#plansOfScope.clear()
+    this.#plansOfScope.set(scopeName, plans)
+    return plans
   }
 
   #namespace(resource: AttributeSet): string {
