@@ -18,10 +18,14 @@ export interface MetricName {
   readonly declarations: ReturnType<DimensionChooser['declarationsOf']>
 }
 
+/** Names that are remembered. */
+const NAMES_MAX = 10_000
+
 /** Names metrics and their units by the settings. */
 export class MetricNamer {
   readonly #descriptors: ReadonlyMap<string, AwsEmfConfig['metric_descriptors'][number]>
   readonly #resolution: number
+  readonly #known = new Map<string, MetricName>()
   readonly #chooser: DimensionChooser
   readonly #onChanged: (reason: ChangeReason) => void
 
@@ -32,8 +36,18 @@ export class MetricNamer {
     this.#onChanged = onChanged
   }
 
-  /** `unit` is UCUM's. */
+  /** `unit` is UCUM's. Equal metrics mostly are the same object. */
   name(given: string, unit: string, isAdditive: boolean): MetricName {
+    const text = `${isAdditive}|${unit}|${given}`
+    const known = this.#known.get(text)
+    if (known !== undefined) return known
+    const made = this.#named(given, unit, isAdditive)
+    if (this.#known.size >= NAMES_MAX) this.#known.clear()
+    this.#known.set(text, made)
+    return made
+  }
+
+  #named(given: string, unit: string, isAdditive: boolean): MetricName {
     const name = metricName(given)
     if (name !== given) this.#onChanged('metric_name')
     const wanted = this.#unit(given, unit)

@@ -80,6 +80,12 @@ export class Stream {
   }
 }
 
+/** All streams with the same resource and scope, from the same producer. */
+interface Source {
+  readonly origin: LabelOrigin
+  readonly streams: Map<string, Stream>
+}
+
 export interface SeriesCatalogParts {
   readonly labels: LabelCatalog
   readonly namer: MetricNamer
@@ -100,7 +106,9 @@ const SERIES_PER_LOOK = 64
 export class SeriesCatalog {
   readonly #parts: SeriesCatalogParts
   readonly #seriesMax: number
-  readonly #streams = new Map<string, Stream>()
+  readonly #sources = new Map<string, Source>()
+  #last: (StreamSource & { readonly source: Source }) | undefined
+  #streams = 0
   readonly #producers = new WeakMap<object, number>()
   #nextProducer = 0
   #size = 0
@@ -125,20 +133,23 @@ export class SeriesCatalog {
 
   begin(): void {
     this.#batch++
+    this.#last = undefined
   }
 
   /** The stream of a metric whose series come in columns, or as points; undefined for a new one when there is no room for its series. */
   stream(header: StreamHeader, from: StreamSource): Stream | undefined {
-    const { labels, namer, clock } = this.#parts
+    const { namer, clock } = this.#parts
     const now = clock.monotonic()
-    const key = `${this.#sourceText(from)}|${streamText(header, from.resource, from.scope)}`
-    let stream = this.#streams.get(key)
+    const source = this.#source(from)
+    const key = streamText(header)
+    let stream = source.streams.get(key)
     if (stream === undefined) {
       // There are streams without series, too: those of points without values.
-      if (!this.#hasRoom() || this.#streams.size >= this.#seriesMax) return undefined
+      if (!this.#hasRoom() || this.#streams >= this.#seriesMax) return undefined
       const metric = namer.name(header.name, header.unit, header.type !== 'gauge')
-      stream = new Stream(header, labels.origin(from.resource, from.scope), { metric, heardAt: now })
-      this.#streams.set(key, stream)
+      stream = new Stream(header, source.origin, { metric, heardAt: now })
+      source.streams.set(key, stream)
+      this.#streams++
     }
     if (now > stream.heardAt) stream.intervalMs = Math.min(SILENT_MS, now - stream.heardAt)
     stream.heardAt = now
@@ -201,7 +212,7 @@ export class SeriesCatalog {
     this.#sweptAt = now
     const slices = new TimeSlices()
     let seen = 0
-    for (const [key, stream] of this.#streams) {
+    for (const [text, key, stream] of this.#allStreams()) {
       const idleMs = Math.max(IDLE_MS, 3 * stream.intervalMs)
       // Without room for new series, those of silent streams have to go earlier.
       const silentMs = this.#isFull ? idleMs : Math.max(SILENT_MS, idleMs)
@@ -212,11 +223,21 @@ export class SeriesCatalog {
         for (let one: Series | undefined = series; one !== undefined; one = one.again) this.#size--
         firstSamples.forgot(series.heardAt)
       }
-      if (stream.series.size === 0 && now - stream.heardAt > idleMs) this.#streams.delete(key)
+      if (stream.series.size === 0 && now - stream.heardAt > idleMs) this.#forgetStream(text, key)
       if (++seen % SERIES_PER_LOOK === 0 && slices.isOver) await slices.next()
     }
     this.#isFull = this.#size >= this.#seriesMax
     await labels.expire(now - SILENT_MS, slices)
+  }
+
+  *#allStreams(): Generator<readonly [string, string, Stream]> {
+    for (const [text, { streams }] of this.#sources) for (const [key, stream] of streams) yield [text, key, stream]
+  }
+
+  #forgetStream(text: string, key: string): void {
+    const source = this.#sources.get(text)
+    if (source?.streams.delete(key) === true) this.#streams--
+    if (source?.streams.size === 0) this.#sources.delete(text)
   }
 
   #heard(series: Series): Series {
@@ -225,8 +246,20 @@ export class SeriesCatalog {
     return series
   }
 
-  #sourceText({ inColumns, producer }: StreamSource): string {
-    if (!inColumns || producer === undefined) return inColumns ? 'columns' : 'points'
+  /** The streams with this resource and scope. Metrics of one come one after the other. */
+  #source(from: StreamSource): Source {
+    const { resource, scope, inColumns, producer } = from
+    const last = this.#last
+    if (last?.resource === resource && last.scope === scope && last.inColumns === inColumns && last.producer === producer) return last.source
+    const text = `${inColumns ? this.#producerText(producer) : 'points'}|${scopeText(scope)}|${attributesText(resource.attributes)}`
+    const source = this.#sources.get(text) ?? { origin: this.#parts.labels.origin(resource, scope), streams: new Map<string, Stream>() }
+    this.#sources.set(text, source)
+    this.#last = { resource, scope, inColumns, producer, source }
+    return source
+  }
+
+  #producerText(producer: object | undefined): string {
+    if (producer === undefined) return 'columns'
     const number = this.#producers.get(producer) ?? this.#nextProducer++
     this.#producers.set(producer, number)
     return String(number)
@@ -255,7 +288,10 @@ function pushTo<Value>(lists: Map<string, Value[]>, key: string, value: Value): 
   else list.push(value)
 }
 
-function streamText({ name, unit, type, temporality, isMonotonic }: StreamHeader, { attributes }: Resource, scope: Scope): string {
-  const inScope = scope.attributes === undefined ? '' : attributesText(scope.attributes)
-  return `${name.length}:${name}|${unit}|${type}|${temporality}|${isMonotonic}|${scope.name.length}:${scope.name}|${scope.version}|${inScope}|${attributesText(attributes)}`
+function streamText({ name, unit, type, temporality, isMonotonic }: StreamHeader): string {
+  return `${name.length}:${name}|${unit.length}:${unit}|${type}|${temporality}|${isMonotonic}`
+}
+
+function scopeText({ name, version, attributes }: Scope): string {
+  return `${name.length}:${name}|${version.length}:${version}|${attributes === undefined ? '' : attributesText(attributes)}`
 }
