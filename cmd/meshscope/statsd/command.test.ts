@@ -135,7 +135,14 @@ describe('validate', () => {
   }
 
   test('takes a config with a good mapping file', async () => {
-    expect(await validate(good)).toEqual({ code: EXIT.ok, out: 'config is good: 1 pipeline, 2 components\n', err: '' })
+    const fine = file('fine.yml', 'mappings:\n- { match: a.*, name: a }\n')
+    expect(await validate(fine)).toEqual({ code: EXIT.ok, out: 'config is good: 1 pipeline, 2 components\n', err: '' })
+  })
+
+  test('warns of rules that are never reached, and takes the config', async () => {
+    const { code, err } = await validate(good)
+    expect(code).toBe(EXIT.ok)
+    expect(err).toContain('good.yml:3:12  warning: receivers.statsd.mapping_file.mappings[1].match: rule is never reached')
   })
 
   test('tells the problems of a mapping file with their places in it', async () => {
