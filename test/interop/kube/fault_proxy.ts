@@ -35,6 +35,8 @@ export class KubeFaultProxy {
   readonly throttled: Throttled[] = []
   /** Every piece of an answer is held back so long, in milliseconds. */
   delayMs = 0
+  /** Requests are reset instead of answered; what is open stays. */
+  isAway = false
   readonly #target: { readonly url: string; readonly ca: string }
   readonly #agent: Agent
   readonly #cuts: Cut[] = []
@@ -49,7 +51,8 @@ export class KubeFaultProxy {
   /** Resolves with the URL. */
   async start(): Promise<string> {
     const server = createServer((request, response) => {
-      this.#forward(request, response).catch(() => response.destroy())
+      if (this.isAway) request.socket.resetAndDestroy()
+      else this.#forward(request, response).catch(() => response.destroy())
     })
     this.#server = server
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
