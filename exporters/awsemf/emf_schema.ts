@@ -78,7 +78,7 @@ export const EMF_PROPERTIES = {
     enum: ['none', 'mesh', 'envoy_statsd'],
     default: 'none',
     description:
-      'Declarations that are shipped, with few dimensions: for `mesh_metrics`, or for what Envoy sends to `statsd`. They are tried after `metric_declarations`.',
+      'Declarations that are shipped, with few dimensions: for `mesh_metrics`, or for what Envoy sends to `statsd`. They are tried after `metric_declarations`. `mesh` also gives Istio’s metrics the units that their names tell.',
   },
   metric_descriptors: {
     type: 'array',

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { finestIndex } from '../../../model/exponential.ts'
-import { type Distribution, DistributionSum, explicitDistribution, exponentialDistribution, summaryDistribution } from './distribution.ts'
+import { type Distribution, DistributionSum, explicitDistribution, exponentialDistribution, scaledDistribution, summaryDistribution } from './distribution.ts'
 
 const UNKNOWN = { min: undefined, max: undefined }
 
@@ -152,4 +152,10 @@ test('distributions together have all values, rounded when they are very many', 
   for (let i = 1; i <= 100_000; i++) many.add(i)
   const found = many.finish()
   expect([found.count, found.min, found.max, found.values.length < 5000]).toEqual([100_000, 1, 100_000, true])
+})
+
+test('values that become equal in another unit are one', () => {
+  const tiny = { values: [0, 5e-324, 1], counts: [1, 2, 3], count: 6, sum: 3, min: 0, max: 1 }
+  expect(scaledDistribution(tiny, 1e-3)).toEqual({ values: [0, 1e-3], counts: [3, 3], count: 6, sum: 3e-3, min: 0, max: 1e-3 })
+  expect(scaledDistribution(tiny, 1)).toBe(tiny)
 })

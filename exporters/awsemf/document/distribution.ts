@@ -241,6 +241,18 @@ export class DistributionSum {
 
 /** In another unit. */
 export function scaledDistribution(distribution: Distribution, scale: number): Distribution {
-  const { values, sum, min, max } = distribution
-  return scale === 1 ? distribution : { ...distribution, values: values.map((value) => value * scale), sum: sum * scale, min: min * scale, max: max * scale }
+  const { values, counts, sum, min, max } = distribution
+  if (scale === 1) return distribution
+  const scaled: { readonly values: number[]; readonly counts: number[] } = { values: [], counts: [] }
+  for (let i = 0; i < values.length; i++) {
+    const value = (values[i] as number) * scale
+    const last = scaled.values.length - 1
+    // Neighbours can become equal by rounding.
+    if (last >= 0 && value === scaled.values[last]) scaled.counts[last] = (scaled.counts[last] as number) + (counts[i] as number)
+    else {
+      scaled.values.push(value)
+      scaled.counts.push(counts[i] as number)
+    }
+  }
+  return { ...distribution, ...scaled, sum: sum * scale, min: min * scale, max: max * scale }
 }

@@ -83,6 +83,25 @@ describe('a document', () => {
     })
   })
 
+  test('has the units that Istio’s names tell, where the preset for them is chosen and nothing else says a unit', async () => {
+    const unitsWith = async (config: Readonly<Record<string, unknown>>): Promise<unknown[]> => {
+      const names = ['istio_request_duration_milliseconds', 'mesh_tcp_sent_bytes_total', 'istio_requests_total', 'load']
+      const [document] = await new EmfRun(config).objects(gauges(Object.fromEntries(names.map((name) => [name, 1])), { host: 'h1' }))
+      const definitions = (document as { _aws: { CloudWatchMetrics: { Metrics: { Name: string; Unit?: string }[] }[] } })._aws.CloudWatchMetrics
+      return names.map((name) => definitions.flatMap(({ Metrics }) => Metrics).find(({ Name }) => Name === name)?.Unit)
+    }
+    const metric_declarations = [{ metric_name_selectors: ['.'], dimensions: [['host']] }]
+    const metric_descriptors = [{ metric_name: 'istio_requests_total', unit: 'None' }]
+    expect(await unitsWith({ metric_declarations, metric_declaration_preset: 'mesh' })).toEqual(['Milliseconds', 'Bytes', 'Count', undefined])
+    expect(await unitsWith({ metric_declarations, metric_declaration_preset: 'mesh', metric_descriptors })).toEqual([
+      'Milliseconds',
+      'Bytes',
+      undefined,
+      undefined,
+    ])
+    expect(await unitsWith({ metric_declarations })).toEqual([undefined, undefined, undefined, undefined])
+  })
+
   test('is named by the service, and filed by its attributes', async () => {
     const run = new EmfRun({ namespace: undefined, log_group_name: '/{ClusterName}', log_stream_name: '{pod}' })
     const batch = gauges({ load: 1 }, { pod: 'p1' })

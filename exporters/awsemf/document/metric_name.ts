@@ -2,6 +2,7 @@ import type { AwsEmfConfig } from '../config.ts'
 import type { DimensionChooser } from './dimensions.ts'
 import type { ChangeReason } from './document.ts'
 import { metricName } from './names.ts'
+import { presetUnit } from './presets.ts'
 import { CLOUDWATCH_UNITS, cloudWatchUnit } from './units.ts'
 
 /** A metric as documents have it. */
@@ -24,6 +25,7 @@ const NAMES_MAX = 10_000
 /** Names metrics and their units by the settings. */
 export class MetricNamer {
   readonly #descriptors: ReadonlyMap<string, AwsEmfConfig['metric_descriptors'][number]>
+  readonly #preset: AwsEmfConfig['metric_declaration_preset']
   readonly #resolution: number
   readonly #known = new Map<string, MetricName>()
   readonly #chooser: DimensionChooser
@@ -31,6 +33,7 @@ export class MetricNamer {
 
   constructor(config: AwsEmfConfig, chooser: DimensionChooser, onChanged: (reason: ChangeReason) => void) {
     this.#descriptors = new Map(config.metric_descriptors.map((descriptor) => [descriptor.metric_name, descriptor]))
+    this.#preset = config.metric_declaration_preset
     this.#resolution = config.storage_resolution
     this.#chooser = chooser
     this.#onChanged = onChanged
@@ -69,7 +72,8 @@ export class MetricNamer {
   #unit(name: string, unit: string): { readonly unit: string; readonly scale: number } {
     const descriptor = this.#descriptors.get(name)
     if (descriptor !== undefined && (descriptor.overwrite || unit === '')) return { unit: descriptor.unit, scale: 1 }
-    return cloudWatchUnit(unit)
+    const known = unit === '' ? presetUnit(this.#preset, name) : undefined
+    return known === undefined ? cloudWatchUnit(unit) : { unit: known, scale: 1 }
   }
 }
 

@@ -31,6 +31,18 @@ const MESH: readonly MetricDeclaration[] = [
   declaration(['^mesh.tcp.(sent|received|connections.opened|connections.closed)'], [['mesh.reporter', ...OTEL_SERVICE]]),
 ]
 
+/** Istio's metrics say their units in their names alone; by what they end with. */
+const MESH_UNITS: readonly (readonly [RegExp, string])[] = [
+  [/(^|_)request_duration_milliseconds$/, 'Milliseconds'],
+  [/(^|_)(request_bytes|response_bytes|tcp_sent_bytes_total|tcp_received_bytes_total)$/, 'Bytes'],
+  [/(^|_)(requests_total|tcp_connections_opened_total|tcp_connections_closed_total)$/, 'Count'],
+]
+
+/** CloudWatch's unit of a metric that comes without one, where a preset knows it. */
+export function presetUnit(preset: AwsEmfConfig['metric_declaration_preset'], name: string): string | undefined {
+  return preset === 'mesh' ? MESH_UNITS.find(([names]) => names.test(name))?.[1] : undefined
+}
+
 /** Envoy's names in two spellings: as DogStatsD sends them, and as `profile: envoy` of the `statsd` receiver has them. */
 function envoy(separator: '.' | '_'): MetricDeclaration[] {
   const tag = (name: string): string => name.replace('.', separator)
