@@ -29,7 +29,7 @@ export function emfCommand({ registry, io, exit }: EmfCommandContext): Command {
     )
     .option('--exporter <id>', 'only this exporter, such as awsemf/alarms')
     .option('--documents <number>', 'how many documents of each exporter to print', whole, 1)
-    .option('--interval <duration>', 'time between two flushes, for the estimate', duration, 60_000)
+    .addOption(new Option('--interval <duration>', 'time between two flushes, for the estimate').argParser(duration).default(60_000, '60s'))
     .option('--price-metric <amount>', 'price of one custom metric a month', price, 0.3)
     .option('--price-gb <amount>', 'price of one GiB of logs taken in', price, 0.5)
     .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'json']).default('text'))
