@@ -63,6 +63,7 @@ export const lt = binary(0x49)
 export const gt = binary(0x4b)
 export const add = binary(0x6a)
 export const sub = binary(0x6b)
+export const mul = binary(0x6c)
 export const and = binary(0x71)
 export const or = binary(0x72)
 export const xor = binary(0x73)
@@ -102,6 +103,7 @@ export const long = {
 export const double = {
   add: binary(0xa0),
   mul: binary(0xa2),
+  div: binary(0xa3),
   load: loading(0x2b),
   store: storing(0x39),
   /** Of a signed integer of 32 bits, and of 64 bits. */

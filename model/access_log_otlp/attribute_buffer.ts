@@ -59,6 +59,12 @@ export function attributeBlob(encoded: Uint8Array): AttributeBlob {
   return blob
 }
 
+/** A copy of what an `AttributeKey`, or an `AttributeBlob`, stands for. */
+export function encodedBytes(key: AttributeKey): Uint8Array {
+  const at = key >>> KEY_LENGTH_BITS
+  return new Uint8Array(keyView.buffer).slice(at, at + (key & KEY_LENGTH_MASK))
+}
+
 /** Puts bytes behind the keys and returns where they are. */
 function stored(content: Uint8Array): number {
   // Words are copied, so the last one may reach beyond the content.

@@ -30,6 +30,8 @@ export const How = {
   metadata: 24,
   namesList: 25,
   scheme: 26,
+  /** The part of a path behind its `?`, where somebody else has found it. */
+  query: 27,
 } as const
 
 const HOW: Readonly<Record<FieldUse['as'], number>> = {

@@ -12,6 +12,7 @@ import { HTTP_USE, TCP_USE } from './fields.ts'
 import { FullUrl } from './full_url.ts'
 import { errorType } from './outcome.ts'
 import { QUERY_BYTES_MAX, REDACTED_QUERY_BYTES_MAX, Redaction, type RedactionOptions, redactQuery } from './redaction.ts'
+import { StraightAttributes, type TakeField } from './straight/straight_attributes.ts'
 
 /** Different response flags, errors and the like that are kept encoded. */
 const TEXTS_MAX = 4096
@@ -60,6 +61,7 @@ export const DERIVED_ATTRIBUTES: Readonly<Record<string, string>> = {
 export class EntryAttributes {
   readonly #http: CompiledUse
   readonly #tcp: CompiledUse
+  readonly #straight: StraightAttributes
   readonly #edges: EdgeAttributes
   readonly #maps: MapAttributes
   readonly #redaction: Redaction
@@ -103,6 +105,7 @@ export class EntryAttributes {
     this.#grpcStatus = GRPC_STATUS_NAMES.map((name) => attributeBlob(text('rpc.response.status_code', name)))
     this.#http = compileUse(HTTP_USE, tag, options.hasDetail)
     this.#tcp = compileUse(TCP_USE, tag, options.hasDetail)
+    this.#straight = new StraightAttributes({ http: { use: HTTP_USE, compiled: this.#http }, tcp: { use: TCP_USE, compiled: this.#tcp } }, tag)
     this.#edges = new EdgeAttributes(tag)
     this.#redaction = new Redaction(options)
     this.#fullUrl = new FullUrl(this.#redaction)
@@ -126,6 +129,7 @@ export class EntryAttributes {
       this.#logNameAttribute = this.#logName === '' ? new Uint8Array(0) : encodedText(this.#tag, 'envoy.access_log.name', this.#logName)
     }
     this.#maps.begin(logs, this.#view)
+    this.#straight.begin(logs)
   }
 
   /** Whether row `i` tells of a call from the client's side. */
@@ -148,7 +152,9 @@ export class EntryAttributes {
     const error = errorType(logs, i, edge.isClient)
     if (error !== '') out.raw(this.#errorAttribute(error))
     if (logs.tlsVersion[i] !== 0) out.blob(this.#tls)
-    this.#walk(isTcp ? this.#tcp : this.#http, logs.entryAt[i] as number, logs.entryEnd[i] as number)
+    if (!this.#straight.write(logs, i, out, this.#fullUrl, this.#take)) {
+      this.#walk(isTcp ? this.#tcp : this.#http, logs.entryAt[i] as number, logs.entryEnd[i] as number)
+    }
     this.#fullUrl.write(this.#bytes, out)
   }
 
@@ -161,6 +167,9 @@ export class EntryAttributes {
     }
     return (edge.heads[form] ??= Buffer.concat([this.#logNameAttribute, this.#bases[form] as Uint8Array, edge.attributes]))
   }
+
+  /** What the straight way leaves. */
+  readonly #take: TakeField = (field, at, end, messageEnd) => this.#field(field, at, end, messageEnd)
 
   /** Keeps the numbers of rows small integers, which cost no memory. */
   #startOver(): void {
@@ -277,6 +286,9 @@ export class EntryAttributes {
         this.#fullUrl.path(at, end)
         this.#path(key, field.otherKey, at, end)
         break
+      case How.query:
+        this.#query(key, at, end)
+        break
       case How.authority:
         this.#fullUrl.host(at, end)
         this.#authority(key, field.otherKey, at, end)
@@ -387,14 +399,17 @@ export class EntryAttributes {
     if (start === end) return
     const mark = this.#find(QUESTION, start, end)
     this.#out.text(pathKey, this.#view, start, mark < 0 ? end : mark)
-    if (mark < 0 || mark + 1 === end) return
+    if (mark >= 0 && mark + 1 < end) this.#query(queryKey, mark + 1, end)
+  }
+
+  #query(key: AttributeKey, start: number, end: number): void {
     const redaction = this.#redaction
-    if (redaction.query === 'none') this.#out.text(queryKey, this.#view, mark + 1, end)
-    else if (redaction.isPlain && end - mark <= QUERY_BYTES_MAX) {
-      this.#out.text(queryKey, this.#scratchView, 0, redactQuery(this.#bytes, mark + 1, end, this.#scratch))
+    if (redaction.query === 'none') this.#out.text(key, this.#view, start, end)
+    else if (redaction.isPlain && end - start < QUERY_BYTES_MAX) {
+      this.#out.text(key, this.#scratchView, 0, redactQuery(this.#bytes, start, end, this.#scratch))
     } else {
-      const query = redaction.queryText(this.#decoded(mark + 1, end))
-      if (query !== '') this.#out.string(queryKey, query)
+      const query = redaction.queryText(this.#decoded(start, end))
+      if (query !== '') this.#out.string(key, query)
     }
   }
 

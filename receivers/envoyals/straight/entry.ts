@@ -23,9 +23,9 @@ import {
   whilst,
 } from '../../../lib/wasm/code.ts'
 import type { Callable, WasmModule } from '../../../lib/wasm/module.ts'
+import { Fields } from '../../../lib/wasm/protobuf_fields.ts'
 import { EntryKind, LogType } from '../../../model/access_logs.ts'
 import type { Cells, ColumnName } from './cells.ts'
-import { Fields } from './fields.ts'
 import { type Maps, writeMaps } from './maps.ts'
 import { Control, ENTRY_STATE, MISSES_MAX, Place } from './memory.ts'
 import { enumByte, offsetOf, type Parts, saturated, writeParts } from './parts.ts'
@@ -133,7 +133,7 @@ function writeCommon(module: WasmModule, { cells, intern, parts, maps }: CommonP
     const peer = (from: number, column: ColumnName): Code => intern(cells.address(column, row), load(Place.control, from), load(Place.control, from + 4))
     return all(
       fields.begin(),
-      fields.skipDouble(1),
+      fields.double(1),
       address(2, 'downstreamRemote'),
       address(3, 'downstreamLocal'),
       fields.bytes(4, orFail(parts.tls(at, next, row))),

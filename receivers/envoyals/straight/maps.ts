@@ -24,9 +24,9 @@ import {
   whilst,
 } from '../../../lib/wasm/code.ts'
 import type { Callable, Locals, WasmModule } from '../../../lib/wasm/module.ts'
+import { Fields } from '../../../lib/wasm/protobuf_fields.ts'
 import { TraceForm } from '../../../model/access_logs.ts'
 import type { Cells } from './cells.ts'
-import { Fields } from './fields.ts'
 import { Control, Place } from './memory.ts'
 import { internOnce, offsetOf } from './parts.ts'
 

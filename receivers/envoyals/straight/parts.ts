@@ -27,9 +27,9 @@ import {
   xor,
 } from '../../../lib/wasm/code.ts'
 import type { Callable, WasmModule } from '../../../lib/wasm/module.ts'
+import { Fields } from '../../../lib/wasm/protobuf_fields.ts'
 import { ADDRESS_LENGTH_BITS, AddressKind } from '../../../model/access_logs.ts'
 import type { Cells, ColumnName } from './cells.ts'
-import { Fields } from './fields.ts'
 import { Control, Place, Seen } from './memory.ts'
 
 /** The small messages inside of AccessLogCommon. Every function gives 1 when the message had the expected form, else 0. */

@@ -1,5 +1,5 @@
-import { add, all, and, type Code, eq, give, type Local, load8, long, lt, or, select, set, shl, shr, when, whilst } from '../../../lib/wasm/code.ts'
-import type { Locals } from '../../../lib/wasm/module.ts'
+import { add, all, and, type Code, eq, give, type Local, load8, long, lt, or, select, set, shl, shr, sub, when, whilst } from './code.ts'
+import type { Locals } from './module.ts'
 
 const HIGH_BITS = 0x8080808080808080n
 const LOW_BITS = 0x7f7f7f7f7f7f7f7fn
@@ -61,9 +61,17 @@ export class Fields {
     return when(this.#isTag(field << 3), all(this.#findStop(tagBytes(field)), this.#passNumber(), this.begin()))
   }
 
+  /** A varint of up to eight bytes, if it is there, as the bytes that it is: `at`, `length` and `next` are those of the varint. */
+  varint(field: number, body: Code): Code {
+    const { at, length, next } = this
+    const reading = all(this.#findStop(tagBytes(field)), set(next, this.#behindStop()), set(length, sub(next, at)))
+    return when(this.#isTag(field << 3), all(reading, body, set(at, next), this.begin()))
+  }
+
   /** A field of eight bytes, if it is there. */
-  skipDouble(field: number): Code {
-    return when(this.#isTag((field << 3) | 1), all(set(this.at, add(this.at, tagBytes(field) + 8)), this.begin()))
+  double(field: number, body: Code = []): Code {
+    const { at } = this
+    return when(this.#isTag((field << 3) | 1), all(set(at, add(at, tagBytes(field))), body, set(at, add(at, 8)), this.begin()))
   }
 
   /** Reads a varint of up to eight bytes that begins `ahead` of the position, and moves behind it. */
@@ -92,7 +100,11 @@ export class Fields {
   }
 
   #passNumber(): Code {
-    return set(this.at, add(add(this.at, 1), shr(long.low(long.trailingZeros(this.#stop)), 3)))
+    return set(this.at, this.#behindStop())
+  }
+
+  #behindStop(): Code {
+    return add(add(this.at, 1), shr(long.low(long.trailingZeros(this.#stop)), 3))
   }
 
   #isTag(tag: number): Code {
