@@ -364,6 +364,8 @@ export interface LogRecords {
 /** An OTLP request as bytes, which whoever finds it must not change and may keep. */
 export interface EncodedRequest {
   readonly bytes: Uint8Array
+  /** True when whoever takes them is the only one, and may free their memory, which is all theirs. */
+  readonly isSole: boolean
   /** Number of log records in it. */
   readonly items: number
 }

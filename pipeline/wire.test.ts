@@ -6,6 +6,7 @@ import { AccessLogs } from '../model/access_logs.ts'
 import { AttributeSet } from '../model/attributes.ts'
 import { type LogRecords, newLogRecord } from '../model/log_records.ts'
 import type { FamilyPoints, SeriesMetrics } from '../model/metrics.ts'
+import { EncodedLogs } from '../model/otlp/encoded_logs.ts'
 import { newSpan } from '../model/traces.ts'
 import { copierFor, itemsOf } from './batch.ts'
 import { type Branch, Inlet, Outlet } from './wire.ts'
@@ -204,5 +205,18 @@ describe('log records in a fan-out', () => {
     expect(taken[0]).not.toBe(batch)
     expect(taken[1]).toBe(batch)
     expect(taken.map(bodies)).toEqual([['changed by 1'], ['changed by 2']])
+  })
+
+  test('belong to nobody alone any more when several may read their bytes, and to the only reader otherwise', () => {
+    const seen: (boolean | undefined)[] = []
+    const reader: Consumer<LogRecords> = { consume: ({ encoded }) => void seen.push(encoded?.isSole) }
+    const encodedLogs = (): EncodedLogs => new EncodedLogs(new Uint8Array([1]), 1)
+    const several = new Outlet('logs')
+    several.connect([branch('logs', reader), branch('logs', reader)])
+    void several.consume(encodedLogs())
+    const one = new Outlet('logs')
+    one.connect([branch('logs', reader)])
+    void one.consume(encodedLogs())
+    expect(seen).toEqual([false, false, true])
   })
 })

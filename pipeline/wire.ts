@@ -2,6 +2,7 @@ import { type Consumer, PermanentError, RefusedError, type SignalData } from '..
 import type { Signal } from '../component/signal.ts'
 import type { Counter } from '../component/telemetry.ts'
 import { AccessLogs } from '../model/access_logs.ts'
+import { EncodedLogs } from '../model/otlp/encoded_logs.ts'
 import { type Copy, copierFor, itemsOf } from './batch.ts'
 
 /** What an `Inlet` counts and whom it tells. */
@@ -128,6 +129,7 @@ class FanOut<S extends Signal> implements Consumer<SignalData[S]> {
   }
 
   consume(batch: SignalData[S]): void | Promise<void> {
+    if (batch instanceof EncodedLogs) batch.share()
     const takesOriginal = this.#hasReaders && !(batch instanceof AccessLogs) ? undefined : this.#targets.at(-1)
     let failure: unknown
     let pending: Promise<void>[] | undefined

@@ -27,6 +27,8 @@ const ANSWER_BYTES_MAX = 1 << 20
 
 /** Sends OTLP requests over one gRPC channel. Compression happens in Node.js' thread pool. */
 export class OtlpGrpcClient implements OtlpClient {
+  /** Requests are copied into gRPC's frames, or compressed, before they are answered. */
+  readonly readsBytesLater = false
   readonly #settings: Settings
   readonly #config: OtlpGrpcConfig
   readonly #target: Target

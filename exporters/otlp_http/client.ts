@@ -24,6 +24,8 @@ const ANSWER_BYTES_MAX = 64 << 10
 
 /** Sends OTLP requests over HTTP/1.1. */
 export class OtlpHttpClient implements OtlpClient {
+  /** A server may answer before it has read everything. */
+  readonly readsBytesLater = true
   readonly #settings: Settings
   readonly #config: OtlpHttpConfig
   readonly #partial: PartialSuccesses

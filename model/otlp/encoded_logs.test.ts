@@ -31,3 +31,11 @@ test('a copy has groups of its own and no request', () => {
   expect(copy.encoded).toBeUndefined()
   expect(logRecordCount(logs)).toBe(2)
 })
+
+test('is all of one consumer’s until it is shared, if its memory holds nothing else', () => {
+  const own = new EncodedLogs(Uint8Array.from(BYTES), 2)
+  expect(own.encoded?.isSole).toBe(true)
+  own.share()
+  expect(own.encoded).toMatchObject({ items: 2, isSole: false })
+  expect(new EncodedLogs(new Uint8Array(BYTES.length + 1).subarray(1), 2).encoded?.isSole).toBe(false)
+})

@@ -6,7 +6,7 @@ import { decodeLogs } from './decode.ts'
  * Log records that are encoded already, as an `ExportLogsServiceRequest`. They are read when somebody looks at `groups`; who only
  * sends them on takes them as they are, as `encoded`, which is gone from then on because groups may be changed.
  *
- * Keeps `bytes`, which must not change any more and must be a valid request of `items` records: `groups` throws an `OtlpError` otherwise.
+ * Takes over `bytes`, which must not change any more and must be a valid request of `items` records: `groups` throws an `OtlpError` otherwise.
  */
 export class EncodedLogs implements LogRecords {
   declare readonly client?: Client
@@ -14,7 +14,12 @@ export class EncodedLogs implements LogRecords {
   #groups: LogGroup[] = []
 
   constructor(bytes: Uint8Array, items: number) {
-    this.#encoded = { bytes, items }
+    this.#encoded = { bytes, items, isSole: bytes.byteLength === bytes.buffer.byteLength }
+  }
+
+  /** To be called before it is handed to more than one consumer. */
+  share(): void {
+    if (this.#encoded !== undefined) this.#encoded = { ...this.#encoded, isSole: false }
   }
 
   get encoded(): EncodedRequest | undefined {

@@ -16,6 +16,8 @@ import { splitRequest } from './split_request.ts'
 
 /** How requests reach the server. */
 export interface OtlpClient {
+  /** See `SendingQueueOptions`. */
+  readonly readsBytesLater: boolean
   /** Prepares connections; throws a sentence for the operator when the settings cannot work. */
   start(): void | Promise<void>
   readonly send: Send
@@ -31,7 +33,7 @@ export class OtlpExporter implements ExporterMain {
 
   constructor(settings: Settings, config: QueueConfig, client: OtlpClient) {
     this.#client = client
-    this.#queue = new SendingQueue(settings, { config, send: client.send, split: splitRequest })
+    this.#queue = new SendingQueue(settings, { config, send: client.send, readsBytesLater: client.readsBytesLater, split: splitRequest })
     this.consumers = {
       logs: { consume: (logs) => this.#consumeLogs(logs) },
       metrics: { consume: (metrics) => this.#consumeMetrics(metrics) },
@@ -57,7 +59,10 @@ export class OtlpExporter implements ExporterMain {
   #consumeLogs(logs: Logs): void | Promise<void> {
     if (!('groups' in logs)) throw new Error('BUG: access logs on the main thread')
     // What a worker has encoded is sent as it is, if nobody on the way has looked into it.
-    return this.#offer('logs', logRecordCount(logs), () => logs.encoded?.bytes ?? encodeLogs(logs))
+    const items = logRecordCount(logs)
+    const { encoded } = logs
+    if (encoded === undefined) return this.#offer('logs', items, () => encodeLogs(logs))
+    return items === 0 ? undefined : this.#queue.offer({ signal: 'logs', ...encoded })
   }
 
   #consumeMetrics(metrics: Metrics): void | Promise<void> {

@@ -38,7 +38,7 @@ export type Send = (request: SendRequest, options: SendOptions) => Promise<SendR
 
 /** How the sending of a request ended. */
 export type Outcome =
-  | { readonly kind: 'sent'; readonly rejected: number }
+  | { readonly kind: 'sent'; readonly rejected: number; readonly attempts: number }
   | { readonly kind: 'permanent' | 'retries_exhausted' | 'shutdown'; readonly error: Error; readonly settled: SettledPart }
 
 /** What a producer that waits for the outcome is told: that the same data may be taken later, or never. */
@@ -96,10 +96,10 @@ export class Delivery {
       settled.sent += part.sent
       settled.rejected += part.rejected
     }
-    for (;;) {
+    for (let attempts = 1; ; attempts++) {
       if (this.#giveUp.signal.aborted) return { kind: 'shutdown', error: this.#giveUp.signal.reason as Error, settled }
       const result = await this.#attempt(request, settle)
-      if (!(result instanceof Error)) return { kind: 'sent', rejected: settled.rejected + (result.rejected ?? 0) }
+      if (!(result instanceof Error)) return { kind: 'sent', rejected: settled.rejected + (result.rejected ?? 0), attempts }
       if (result instanceof PermanentError) return { kind: 'permanent', error: result, settled }
       if (this.#hurry.signal.aborted) return { kind: 'shutdown', error: result, settled }
       const retryAfterMs = result instanceof RefusedError ? result.retryAfterMs : undefined

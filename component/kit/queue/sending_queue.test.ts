@@ -423,3 +423,45 @@ describe('shutdown', () => {
     expect(ledger(settings)).toMatchObject({ sent: 0, dropped: { shutdown: 2 }, refused: { shutdown: 1 }, queued: 0 })
   })
 })
+
+describe('the memory of an item', () => {
+  const sole = (): QueueItem => ({ signal: 'logs', bytes: new Uint8Array([1, 2, 3]), items: 1, isSole: true })
+
+  test('is freed when the first attempt has sent it', async () => {
+    const { queue, backend, settings } = await started({}, { readsBytesLater: false })
+    const item = sole()
+    void queue.offer(item)
+    await backend.arrived(1)
+    expect(item.bytes.length).toBe(3)
+    await backend.answer()
+    expect(item.bytes.length).toBe(0)
+    expect(settings.telemetry.value('meshscope_exporter_queued_items', { ...EXPORTER, data_type: 'logs' })).toBe(0)
+  })
+
+  test.for<{ name: string; given?: Partial<QueueItem>; options?: Partial<SendingQueueOptions>; answers?: readonly (SendResult | Error)[] }>([
+    { name: 'something may still read it', options: {} },
+    { name: 'others have it too', given: { isSole: false } },
+    { name: 'it was not sent', answers: [new PermanentError('no')] },
+    { name: 'an earlier attempt may still be at it', answers: [new RefusedError('busy'), {}] },
+  ])('is left alone when $name', async ({ given = {}, options = { readsBytesLater: false }, answers = [{}] }) => {
+    const { queue, backend, clock } = await started({}, options)
+    const item = { ...sole(), ...given }
+    void queue.offer(item)
+    for (const [n, answer] of answers.entries()) {
+      await backend.arrived(n + 1)
+      await backend.answer(answer)
+      clock.advance(60_000)
+    }
+    expect(item.bytes).toEqual(new Uint8Array([1, 2, 3]))
+  })
+
+  test('is left alone when several were sent as one', async () => {
+    const { queue, backend } = await started({ sending_queue: { batch: { flush_timeout: '1s', min_size: 2 } } }, { readsBytesLater: false })
+    const items = [sole(), sole()]
+    for (const item of items) void queue.offer(item)
+    await backend.arrived(1)
+    await backend.answer()
+    expect(backend.requests[0]?.bytes.length).toBe(6)
+    expect(items.map(({ bytes }) => bytes.length)).toEqual([3, 3])
+  })
+})

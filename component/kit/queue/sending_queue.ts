@@ -18,6 +18,11 @@ export interface SendingQueueOptions {
   readonly signals?: readonly Signal[]
   /** Whether the concatenation of two items of a signal is one item, as it is with OTLP in protobuf; true by default. Without it nothing is batched. */
   readonly concatenates?: boolean
+  /**
+   * Whether something may read the bytes of a request even when the first attempt to send it has succeeded, as it is when they are
+   * written to a socket themselves; true by default. Otherwise the memory of items that are `isSole` is freed then.
+   */
+  readonly readsBytesLater?: boolean
   /** Makes smaller items of one that is larger than `batch.max_size`; without it such an item is sent alone, as it is. */
   readonly split?: SplitItem
   /** Numbers from 0 up to 1, for the variation of waits. */
@@ -39,7 +44,10 @@ export class SendingQueue {
   readonly #direct = new Set<Promise<void>>()
   #isOpen = false
 
-  constructor(settings: Settings, { config, send, signals = SIGNALS, concatenates = true, split, random = Math.random }: SendingQueueOptions) {
+  constructor(
+    settings: Settings,
+    { config, send, signals = SIGNALS, concatenates = true, readsBytesLater = true, split, random = Math.random }: SendingQueueOptions,
+  ) {
     this.#options = queueOptions(config)
     this.#status = new SendingStatus(settings)
     this.#ledgers = new Map(signals.map((signal) => [signal, new QueueLedger(settings, signal)]))
@@ -62,7 +70,7 @@ export class SendingQueue {
         ? []
         : [...this.#ledgers].map(([signal, ledger]) => [
             signal,
-            new SignalQueue({ settings, signal, limits, delivery: this.#delivery, ledger, concatenates, split }),
+            new SignalQueue({ settings, signal, limits, delivery: this.#delivery, ledger, concatenates, readsBytesLater, split }),
           ]),
     )
   }

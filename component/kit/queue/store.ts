@@ -9,6 +9,8 @@ export interface QueueItem {
   readonly bytes: Uint8Array
   /** How many log records, metric points or spans it holds. */
   readonly items: number
+  /** True when nobody else has the bytes, nor anything else in their memory; false by default. */
+  readonly isSole?: boolean
 }
 
 /** An item on its way through a store. */
@@ -16,6 +18,8 @@ export interface StoredItem {
   /** A store may let the bytes of several items stand in one buffer, and replace this. */
   bytes: Uint8Array
   readonly items: number
+  /** See `QueueItem`. */
+  readonly isSole?: boolean
   /** Tells the producer that waits for the result, if any: without an error when it was sent. */
   readonly settle?: ((error?: Error) => void) | undefined
 }
