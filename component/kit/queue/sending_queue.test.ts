@@ -429,12 +429,12 @@ describe('the memory of an item', () => {
 
   test('is freed when the first attempt has sent it', async () => {
     const { queue, backend, settings } = await started({}, { readsBytesLater: false })
-    const item = sole()
-    void queue.offer(item)
+    const only = sole()
+    void queue.offer(only)
     await backend.arrived(1)
-    expect(item.bytes.length).toBe(3)
+    expect(only.bytes.length).toBe(3)
     await backend.answer()
-    expect(item.bytes.length).toBe(0)
+    expect(only.bytes.length).toBe(0)
     expect(settings.telemetry.value('meshscope_exporter_queued_items', { ...EXPORTER, data_type: 'logs' })).toBe(0)
   })
 
@@ -445,20 +445,20 @@ describe('the memory of an item', () => {
     { name: 'an earlier attempt may still be at it', answers: [new RefusedError('busy'), {}] },
   ])('is left alone when $name', async ({ given = {}, options = { readsBytesLater: false }, answers = [{}] }) => {
     const { queue, backend, clock } = await started({}, options)
-    const item = { ...sole(), ...given }
-    void queue.offer(item)
+    const only = { ...sole(), ...given }
+    void queue.offer(only)
     for (const [n, answer] of answers.entries()) {
       await backend.arrived(n + 1)
       await backend.answer(answer)
       clock.advance(60_000)
     }
-    expect(item.bytes).toEqual(new Uint8Array([1, 2, 3]))
+    expect(only.bytes).toEqual(new Uint8Array([1, 2, 3]))
   })
 
   test('is left alone when several were sent as one', async () => {
     const { queue, backend } = await started({ sending_queue: { batch: { flush_timeout: '1s', min_size: 2 } } }, { readsBytesLater: false })
     const items = [sole(), sole()]
-    for (const item of items) void queue.offer(item)
+    for (const only of items) void queue.offer(only)
     await backend.arrived(1)
     await backend.answer()
     expect(backend.requests[0]?.bytes.length).toBe(6)
