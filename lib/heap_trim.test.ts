@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { FakeClock } from '../test/fakes/clock.ts'
-import { collectGarbage, keepTrimmed, trimHeap } from './heap_trim.ts'
+import { BufferGarbage, collectGarbage, keepTrimmed, trimHeap } from './heap_trim.ts'
 
 test.for([
   ['trimHeap', trimHeap],
@@ -68,4 +68,22 @@ test('trims a heap that has grown too much, soon, and not one that has not', () 
   expect([20, 4, 1, 24, 30].map(afterGrowth)).toEqual([1, 1, 2, 2, 3])
   end()
   expect(clock.pendingTimers).toBe(0)
+})
+
+test('collects young garbage after each 24 MiB of buffers', () => {
+  let collections = 0
+  const garbage = new BufferGarbage(() => void collections++)
+  const after = [10, 10, 3, 1, 23, 30, 1].map((mib) => {
+    garbage.add(mib << 20)
+    return collections
+  })
+  expect(after).toEqual([0, 0, 0, 1, 1, 2, 2])
+})
+
+test('frees buffers that nothing holds any more, without looking at the whole heap', async () => {
+  const garbage = new BufferGarbage()
+  const before = process.memoryUsage().arrayBuffers
+  for (let n = 0; n < 480; n++) garbage.add(Buffer.allocUnsafeSlow(512 << 10).length)
+  // Freed by another thread.
+  await expect.poll(() => process.memoryUsage().arrayBuffers - before).toBeLessThan(48 << 20)
 })

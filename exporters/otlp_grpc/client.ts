@@ -8,6 +8,7 @@ import type { SendRequest, SendResult } from '../../component/kit/queue/delivery
 import { ClientTls, type ClientTlsOptions } from '../../component/kit/tls_client.ts'
 import type { Signal } from '../../component/signal.ts'
 import { durationMs } from '../../lib/duration.ts'
+import { BufferGarbage } from '../../lib/heap_trim.ts'
 import { decodeExportResponse } from '../../model/otlp/responses.ts'
 import type { OtlpGrpcConfig } from './config.ts'
 import { failureOf } from './failure.ts'
@@ -34,6 +35,7 @@ export class OtlpGrpcClient implements OtlpClient {
   readonly #target: Target
   readonly #metadata = new Metadata()
   readonly #partial: PartialSuccesses
+  readonly #garbage = new BufferGarbage()
   #auth: ClientAuthenticator | undefined
   #channel: Client | undefined
   #stopWatching: (() => void) | undefined
@@ -70,7 +72,10 @@ export class OtlpGrpcClient implements OtlpClient {
     const metadata = await this.#metadataFor(request)
     // The proof may have taken longer than the attempt; the queue has given it up then and would send the request twice.
     signal.throwIfAborted()
+    const { length } = request.bytes
     const answer = await this.#call(request, metadata, signal)
+    // The frame that gRPC has made of the request.
+    this.#garbage.add(length)
     return this.#partial.resultOf(request.signal, decodeExportResponse(answer))
   }
 
