@@ -32,11 +32,11 @@ const YOUNG_BYTES_MAX = 24 * (1 << 20)
  * count; what it does about 64 MiB of them is to mark the whole heap.
  */
 export class BufferGarbage {
-  readonly #collect: () => void
+  readonly #collectYoung: () => void
   #bytes = 0
 
-  constructor(collect: () => void = collectYoung) {
-    this.#collect = collect
+  constructor(collectNow: () => void = collectYoung) {
+    this.#collectYoung = collectNow
   }
 
   /** A buffer of so many bytes is garbage now. */
@@ -44,7 +44,7 @@ export class BufferGarbage {
     this.#bytes += bytes
     if (this.#bytes < YOUNG_BYTES_MAX) return
     this.#bytes = 0
-    this.#collect()
+    this.#collectYoung()
   }
 }
 

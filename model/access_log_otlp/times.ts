@@ -14,9 +14,12 @@ export function putNanos(out: AttributeBuffer, tag: number, seconds: number, nan
     view.setUint32(at + 5, 0, true)
     return
   }
-  // In parts of 16 bits, of which every product is an exact double.
-  const high = Math.floor(seconds / 0x1_0000) * 1e9
-  const low = (high % 0x1_0000) * 0x1_0000 + (seconds % 0x1_0000) * 1e9 + Math.round(nanos)
-  view.setUint32(at + 1, low % 0x1_0000_0000, true)
-  view.setUint32(at + 5, Math.floor(high / 0x1_0000) + Math.floor(low / 0x1_0000_0000), true)
+  // In parts of 16 bits, of which every product is an exact double; without `%`, which is a call of a function of C for doubles.
+  const highSeconds = Math.floor(seconds / 0x1_0000)
+  const high = highSeconds * 1e9
+  const highWord = Math.floor(high / 0x1_0000)
+  const low = (high - highWord * 0x1_0000) * 0x1_0000 + (seconds - highSeconds * 0x1_0000) * 1e9 + Math.round(nanos)
+  const carried = Math.floor(low / 0x1_0000_0000)
+  view.setUint32(at + 1, low - carried * 0x1_0000_0000, true)
+  view.setUint32(at + 5, highWord + carried, true)
 }

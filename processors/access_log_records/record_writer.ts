@@ -1,5 +1,5 @@
 import { ProtobufWriter } from '../../lib/protobuf/writer.ts'
-import { type AttributeBuffer, AttributeTag, attributeKey } from '../../model/access_log_otlp/attribute_buffer.ts'
+import { AttributeBuffer, AttributeTag, attributeKey } from '../../model/access_log_otlp/attribute_buffer.ts'
 import { EntryAttributes, type EntryAttributesOptions } from '../../model/access_log_otlp/entry_attributes.ts'
 import { beginField, endField } from '../../model/access_log_otlp/nested_field.ts'
 import { Severity, severityOf } from '../../model/access_log_otlp/outcome.ts'
@@ -14,6 +14,8 @@ import { Choice, Selection } from './selection.ts'
 const LOG_RECORDS_TAG = 0x12
 /** What `endField` can put into a length. */
 const RECORD_BYTES_MAX = (1 << 21) - 1
+
+const OBSERVED_BYTES = 9
 
 const WEIGHT = attributeKey('sampling.weight')
 
@@ -39,6 +41,8 @@ export class RecordWriter {
   readonly #selection: Selection
   readonly #body: AccessLogRecordsConfig['body']
   readonly #ids = new Uint8Array(24)
+  /** `observed_time_unix_nano` of the batch, tag and all. */
+  readonly #observed = new AttributeBuffer(AttributeTag.record, OBSERVED_BYTES)
 
   constructor(config: AccessLogRecordsConfig, attributes: EntryAttributesOptions) {
     this.#attributes = new EntryAttributes(AttributeTag.record, attributes)
@@ -49,6 +53,8 @@ export class RecordWriter {
   /** Writes the rows that are to become records and adds to `outcomes`. */
   write(logs: AccessLogs, out: AttributeBuffer, outcomes: Outcomes): void {
     this.#attributes.begin(logs)
+    this.#observed.at = 0
+    putNanos(this.#observed, 0x59, Math.floor(logs.receivedMs / 1000), Math.round((logs.receivedMs % 1000) * 1e6))
     for (let i = 0; i < logs.length; i++) {
       const severity = severityOf(logs, i)
       const hasTrace = readTraceIds(logs, i, this.#ids)
@@ -83,7 +89,7 @@ export class RecordWriter {
       const text = bodyText(this.#body, logs, i, this.#attributes.redaction)
       out.raw(new ProtobufWriter(text.length + 16).open(5).string(1, text).close().view())
     }
-    putNanos(out, 0x59, Math.floor(logs.receivedMs / 1000), Math.round((logs.receivedMs % 1000) * 1e6))
+    out.raw(this.#observed.bytes)
   }
 
   #weight(logs: AccessLogs, i: number, severity: number, out: AttributeBuffer): void {
