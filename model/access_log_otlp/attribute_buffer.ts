@@ -245,6 +245,13 @@ export class AttributeBuffer {
     this.at = at + length
   }
 
+  /** The same for a part of a buffer, of which no object is made. */
+  part(from: Buffer, start: number, end: number): void {
+    this.reserve(end - start)
+    from.copy(this.bytes, this.at, start, end)
+    this.at += end - start
+  }
+
   /** What was written from `start` on, as a copy. */
   slice(start = 0): Uint8Array<ArrayBuffer> {
     return this.bytes.slice(start, this.at)

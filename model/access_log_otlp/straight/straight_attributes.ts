@@ -23,7 +23,7 @@ export interface UrlPlaces {
  * (redaction, maps, values that are objects) it leaves to that way.
  */
 export class StraightAttributes {
-  readonly #memory: Uint8Array
+  readonly #memory: Buffer
   readonly #words: Int32Array
   readonly #fields: readonly CompiledField[]
   readonly #http: Entry
@@ -36,7 +36,7 @@ export class StraightAttributes {
     const { code, texts, fields } = writeProgram({ http: uses.http, tcp: uses.tcp }, tag)
     if (texts.length > Place.message - Place.texts) throw new Error(`BUG: ${texts.length} bytes of keys do not fit`)
     const { http_entry, tcp_entry } = new Instance(new Module(code), { env: { memory } }).exports
-    this.#memory = new Uint8Array(memory.buffer)
+    this.#memory = Buffer.from(memory.buffer)
     this.#memory.set(texts, Place.texts)
     this.#words = new Int32Array(memory.buffer)
     this.#fields = fields
@@ -61,7 +61,7 @@ export class StraightAttributes {
     const entry = logs.kind[i] === EntryKind.tcp ? this.#tcp : this.#http
     const end = entry(Place.message + (logs.entryAt[i] as number), Place.message + (logs.entryEnd[i] as number))
     if (end === 0) return false
-    out.raw(this.#memory.subarray(Place.out, end))
+    out.part(this.#memory, Place.out, end)
     const later = words[Control.later >> 2] as number
     if ((words[Control.schemeLength >> 2] as number) > 0) url.scheme(this.#place(Control.schemeAt), this.#end(Control.schemeAt))
     if ((words[Control.hostLength >> 2] as number) > 0) url.host(this.#place(Control.hostAt), this.#end(Control.hostAt))
