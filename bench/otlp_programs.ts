@@ -154,7 +154,10 @@ export async function startSink(): Promise<Sink> {
     port,
     report: async () => {
       child.stdin.end()
-      return JSON.parse(String((await lines.next()).value)) as SinkReport
+      const report = JSON.parse(String((await lines.next()).value)) as SinkReport
+      // Once in a while Node.js does not come to an end by itself.
+      child.kill('SIGKILL')
+      return report
     },
   }
 }
