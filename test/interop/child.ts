@@ -123,8 +123,14 @@ export async function run(options: ChildOptions, timeoutMs: number): Promise<Exi
   return { ...status, stdout: child.stdout, output: child.output }
 }
 
-/** A folder of its own for one test or peer, removed by the returned function. */
-export function temporaryFolder(name: string): { readonly path: string; remove(): void } {
+/** A folder of its own for one test or peer. */
+export interface TemporaryFolder {
+  readonly path: string
+  /** Safe twice. */
+  remove(): void
+}
+
+export function temporaryFolder(name: string): TemporaryFolder {
   const path = mkdtempSync(join(tmpdir(), `meshscope-${name}-`))
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }

@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { freePort } from '../free_port.ts'
-import { Child, type ExitStatus, temporaryFolder } from './child.ts'
+import { Child, type ExitStatus, type TemporaryFolder, temporaryFolder } from './child.ts'
 import type { Sample } from './prometheus.ts'
 
 export const REPOSITORY = join(import.meta.dirname, '..', '..')
@@ -45,6 +45,37 @@ export interface RunningDaemon {
   stop(signal?: NodeJS.Signals, timeoutMs?: number): Promise<ExitStatus>
 }
 
+export interface RunOptions {
+  /** Where its files are; removed when it stops. */
+  readonly folder: TemporaryFolder
+  /** Port on which `health_check` of the config answers. */
+  readonly health: number
+  readonly command?: string
+  readonly env?: NodeJS.ProcessEnv
+}
+
+/** `meshscope run` with a config, once it is ready. */
+export async function runConfig(
+  config: object,
+  { folder, health, command = COMMANDS.source, env = process.env }: RunOptions,
+): Promise<Pick<RunningDaemon, 'child' | 'stop'>> {
+  const file = join(folder.path, 'meshscope.yaml')
+  writeFileSync(file, stringify(config))
+  const child = new Child({ name: 'meshscope', file: process.execPath, args: [command, 'run', '--config', file], dir: REPOSITORY, env })
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM', timeoutMs = 30_000): Promise<ExitStatus> => {
+    const status = await child.stop(signal, timeoutMs)
+    folder.remove()
+    return status
+  }
+  try {
+    await child.until('ready', async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok, 60_000)
+  } catch (error) {
+    await stop('SIGKILL')
+    throw error
+  }
+  return { child, stop }
+}
+
 export async function startDaemon(options: DaemonOptions = {}): Promise<RunningDaemon> {
   const folder = temporaryFolder('daemon')
   const ports = options.ports ?? {
@@ -54,32 +85,12 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<RunningD
     health: await freePort(),
     explain: await freePort(),
   }
-  const file = join(folder.path, 'meshscope.yaml')
-  writeFileSync(file, stringify(daemonConfig(ports, options)))
   const command = options.command ?? COMMANDS.source
   if (!existsSync(command)) throw new Error(`${command} does not exist; run npm run build first`)
-  const child = new Child({
-    name: 'meshscope',
-    file: process.execPath,
-    args: [command, 'run', '--config', file],
-    dir: REPOSITORY,
-    env: { ...process.env, ...options.env },
-  })
-  const stop = async (signal: NodeJS.Signals = 'SIGTERM', timeoutMs = 20_000): Promise<ExitStatus> => {
-    const status = await child.stop(signal, timeoutMs)
-    folder.remove()
-    return status
-  }
-  try {
-    await child.until('ready', async () => (await fetch(`http://127.0.0.1:${ports.health}/readyz`)).ok)
-  } catch (error) {
-    await stop('SIGKILL')
-    throw error
-  }
+  const running = await runConfig(daemonConfig(ports, options), { folder, health: ports.health, command, env: { ...process.env, ...options.env } })
   return {
-    child,
+    ...running,
     ports,
-    stop,
     scrape: () => textOf(`http://127.0.0.1:${ports.metrics}/metrics`),
     scrapeOwn: () => textOf(`http://127.0.0.1:${ports.own}/metrics`),
   }

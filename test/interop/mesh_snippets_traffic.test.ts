@@ -1,13 +1,10 @@
 /** Real Envoys run with what deploy/mesh says as it stands, but for addresses and ports; what they proxy is counted. */
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { stringify } from 'yaml'
 import { freePort } from '../free_port.ts'
-import { Child, temporaryFolder } from './child.ts'
-import { COMMANDS, REPOSITORY, samplesOf, sumBy, sumOf } from './daemon.ts'
+import { temporaryFolder } from './child.ts'
+import { type RunningDaemon, runConfig, samplesOf, sumBy, sumOf } from './daemon.ts'
 import { type RunningEnvoy, startEnvoy } from './envoy.ts'
 import { APP_CLUSTER, listAt, objectsIn, onlySnippet, patched, sidecarBootstrap, type Tree } from './mesh_snippets.ts'
 import { suite } from './suite.ts'
@@ -21,7 +18,7 @@ const ALS_CLUSTER = 'outbound|19001||meshscope.observability.svc.cluster.local'
 suite('settings of Envoys', ['envoy'], (paths) => {
   const folder = temporaryFolder('snippets')
   let upstreams: Upstreams
-  let daemon: Child
+  let daemon: Pick<RunningDaemon, 'stop'>
   let ports: { readonly als: number; readonly otlp: number; readonly metrics: number; readonly health: number; readonly own: number }
   let statsd: Socket
   const datagrams: string[] = []
@@ -29,10 +26,7 @@ suite('settings of Envoys', ['envoy'], (paths) => {
 
   beforeAll(async () => {
     ports = { als: await freePort(), otlp: await freePort(), metrics: await freePort(), health: await freePort(), own: await freePort() }
-    const file = join(folder.path, 'meshscope.yaml')
-    writeFileSync(file, stringify(config()))
-    daemon = new Child({ name: 'meshscope', file: process.execPath, args: [COMMANDS.source, 'run', '--config', file], dir: REPOSITORY })
-    await daemon.until('ready', async () => (await fetch(`http://127.0.0.1:${ports.health}/readyz`)).ok)
+    daemon = await runConfig(config(), { folder, health: ports.health })
     upstreams = await startUpstreams()
     statsd = createSocket('udp4')
     statsd.on('message', (bytes) => datagrams.push(bytes.toString()))

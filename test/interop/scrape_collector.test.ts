@@ -1,17 +1,16 @@
 /** One page, scraped by us and by the Go Collector's receiver `prometheus`: the same metrics, but for what is listed here with its reason. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { stringify } from 'yaml'
 import { type AttributeSet, valueKey } from '../../model/attributes.ts'
 import type { DataPoint, Metric } from '../../model/data_points.ts'
 import { parseMetricsJson } from '../../model/otlp/json.ts'
 import { freePort } from '../free_port.ts'
-import { Child, temporaryFolder } from './child.ts'
+import { temporaryFolder } from './child.ts'
 import { type RunningCollector, startCollector } from './collector.ts'
-import { COMMANDS, REPOSITORY } from './daemon.ts'
+import { type RunningDaemon, runConfig } from './daemon.ts'
 import { suite } from './suite.ts'
 import { settled } from './waiting.ts'
 
@@ -94,7 +93,7 @@ suite('one page for us and the Go Collector', ['otelcol'], (paths) => {
   const fileOf = (name: string): string => join(folder.path, `${name}.jsonl`)
   let page: Server
   let collector: RunningCollector
-  let ours: Child
+  let ours: Pick<RunningDaemon, 'stop'>
 
   beforeAll(async () => {
     page = createServer((request, response) => {
@@ -118,10 +117,7 @@ suite('one page for us and the Go Collector', ['otelcol'], (paths) => {
       extensions: { health_check: { endpoint: `127.0.0.1:${health}` } },
       service: { extensions: ['health_check'], workers: { threads: 0 }, telemetry: { metrics: { address: `127.0.0.1:${own}` } }, pipelines },
     }
-    writeFileSync(join(folder.path, 'meshscope.yaml'), stringify(config))
-    const args = [COMMANDS.source, 'run', '--config', join(folder.path, 'meshscope.yaml')]
-    ours = new Child({ name: 'meshscope', file: process.execPath, args, dir: REPOSITORY })
-    await ours.until('ready', async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok)
+    ours = await runConfig(config, { folder, health })
   })
 
   afterAll(async () => {

@@ -1,11 +1,8 @@
 /** A real Envoy's `/stats/prometheus`, scraped by us and by a real Prometheus: both have the same series. */
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { stringify } from 'yaml'
 import { freePort } from '../free_port.ts'
-import { Child, temporaryFolder } from './child.ts'
-import { COMMANDS, REPOSITORY } from './daemon.ts'
+import { type ExitStatus, temporaryFolder } from './child.ts'
+import { runConfig } from './daemon.ts'
 import { cluster, httpListener, type RunningEnvoy, startEnvoy } from './envoy.ts'
 import { type RunningPrometheus, startPrometheus } from './prometheus.ts'
 import { differences, type Page, readPage } from './statsd/scrape.ts'
@@ -23,7 +20,7 @@ const RESTLESS =
 
 interface OurDaemon {
   page(): Promise<string>
-  stop(): Promise<void>
+  stop(): Promise<ExitStatus>
 }
 
 /** `meshscope run` that scrapes a target and serves what it says. */
@@ -42,19 +39,7 @@ async function startOurs(target: string): Promise<OurDaemon> {
       pipelines: { metrics: { receivers: ['prometheus'], exporters: ['prometheus'] } },
     },
   }
-  const file = join(folder.path, 'meshscope.yaml')
-  writeFileSync(file, stringify(config))
-  const child = new Child({ name: 'meshscope', file: process.execPath, args: [COMMANDS.source, 'run', '--config', file], dir: REPOSITORY })
-  const stop = async (): Promise<void> => {
-    await child.stop()
-    folder.remove()
-  }
-  try {
-    await child.until('ready', async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok)
-  } catch (error) {
-    await stop()
-    throw error
-  }
+  const { stop } = await runConfig(config, { folder, health })
   return { stop, page: async () => await (await fetch(`http://127.0.0.1:${page}/metrics`)).text() }
 }
 

@@ -1,13 +1,10 @@
 /** The same metrics and the same settings into the Go Collector's awsemf and into ours make the same metrics in CloudWatch; what differs is listed. */
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { stringify } from 'yaml'
 import { CloudWatchMetrics, identityOf } from '../../fakes/emf_reader.ts'
 import { freePort } from '../../free_port.ts'
 import { Child, temporaryFolder } from '../child.ts'
 import { type CollectorConfig, startCollector } from '../collector.ts'
-import { COMMANDS, REPOSITORY } from '../daemon.ts'
+import { runConfig } from '../daemon.ts'
 import { suite } from '../suite.ts'
 import { settled } from '../waiting.ts'
 
@@ -147,15 +144,11 @@ suite('the same metrics in both', ['otelcol'], (paths) => {
       extensions: { health_check: { endpoint: `127.0.0.1:${health}` } },
       service: { extensions: ['health_check'], workers: { threads: 0 }, telemetry: { metrics: { level: 'none' } }, pipelines },
     }
-    const file = join(folder.path, 'meshscope.yaml')
-    writeFileSync(file, stringify(config))
-    const child = new Child({ name: 'meshscope', file: process.execPath, args: [COMMANDS.source, 'run', '--config', file], dir: REPOSITORY })
+    const { child, stop } = await runConfig(config, { folder, health })
     try {
-      await child.until('ready', async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok, 60_000)
       return await documentsOf(child, port)
     } finally {
-      await child.stop()
-      folder.remove()
+      await stop()
     }
   }
 

@@ -1,11 +1,8 @@
 import { createSocket } from 'node:dgram'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { stringify } from 'yaml'
 import { EXAMPLE_KEY } from '../../fakes/cloudwatch_logs/credential_book.ts'
 import { freePort } from '../../free_port.ts'
 import { Child, type ExitStatus, temporaryFolder } from '../child.ts'
-import { COMMANDS, REPOSITORY } from '../daemon.ts'
+import { runConfig } from '../daemon.ts'
 
 export interface EmfDaemonOptions {
   /** Settings of `awsemf` exporters by their names; each gets all metrics. */
@@ -50,26 +47,11 @@ export async function startEmfDaemon({ exporters, receiver = {}, processors = {}
       pipelines: { metrics: { receivers: ['statsd'], processors: Object.keys(processors), exporters: ids } },
     },
   }
-  const file = join(folder.path, 'meshscope.yaml')
-  writeFileSync(file, stringify(config))
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !CREDENTIALS.test(name)))
-  const args = [COMMANDS.source, 'run', '--config', file]
-  const child = new Child({ name: 'meshscope', file: process.execPath, args, dir: REPOSITORY, env: { ...inherited, ...env } })
-  const stop = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<ExitStatus> => {
-    const status = await child.stop(signal, 30_000)
-    folder.remove()
-    return status
-  }
-  try {
-    await child.until('ready', async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok, 60_000)
-  } catch (error) {
-    await stop('SIGKILL')
-    throw error
-  }
+  const running = await runConfig(config, { folder, health, env: { ...inherited, ...env } })
   return {
-    child,
+    ...running,
     port,
-    stop,
     scrapeOwn: async () => await (await fetch(`http://127.0.0.1:${own}/metrics`)).text(),
     health: async () => await (await fetch(`http://127.0.0.1:${health}/`)).text(),
     send: async (...lines) => {

@@ -1,19 +1,18 @@
 /** Senders of StatsD and OTLP are pods of a real API server: by the address that they send from, or by what they say they are. */
 import { createSocket } from 'node:dgram'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { stringify } from 'yaml'
 import type { KubeObject } from '../../../cmd/meshscope/simulate/kube_api/object_store.ts'
 import { AttributeSet } from '../../../model/attributes.ts'
 import { newLogRecord } from '../../../model/log_records.ts'
 import { encodeLogs } from '../../../model/otlp/encode.ts'
 import { freePort } from '../../free_port.ts'
-import { Child, temporaryFolder } from '../child.ts'
-import { COMMANDS, REPOSITORY, samplesOf } from '../daemon.ts'
+import { temporaryFolder } from '../child.ts'
+import { type RunningDaemon, runConfig, samplesOf } from '../daemon.ts'
 import { suite } from '../suite.ts'
 import { settled } from '../waiting.ts'
 import { type Kube, startKube } from './kube.ts'
@@ -33,7 +32,7 @@ suite('who sends StatsD and OTLP, by a real API server', ['etcd', 'kube-apiserve
   const folder = temporaryFolder('kube-senders')
   const logFile = join(folder.path, 'logs.jsonl')
   let kube: Kube
-  let daemon: Child | undefined
+  let daemon: Pick<RunningDaemon, 'stop'> | undefined
   let ports: { readonly statsd: number; readonly stream: number; readonly metrics: number; readonly grpc: number; readonly http: number }
   let mail: KubeObject
 
@@ -94,10 +93,7 @@ suite('who sends StatsD and OTLP, by a real API server', ['etcd', 'kube-apiserve
         },
       },
     }
-    const file = join(folder.path, 'meshscope.yaml')
-    writeFileSync(file, stringify(config))
-    daemon = new Child({ name: 'meshscope', file: process.execPath, args: [COMMANDS.source, 'run', '--config', file], dir: REPOSITORY })
-    await daemon.until('ready', async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok, 60_000)
+    daemon = await runConfig(config, { folder, health })
   }
 
   /** The values of a counter by the labels that tell its senders, once they add up to `total`. */

@@ -1,9 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { stringify } from 'yaml'
 import { freePort } from '../../free_port.ts'
 import { Child, type ExitStatus, temporaryFolder } from '../child.ts'
-import { COMMANDS, REPOSITORY } from '../daemon.ts'
+import { runConfig } from '../daemon.ts'
 
 export interface OtlpDaemonOptions {
   /** `otlp` receivers by their names, with one protocol each. */
@@ -59,21 +58,7 @@ export async function startOtlpDaemon({ receivers, extensions = {}, threads = 2 
       pipelines: Object.fromEntries(pipelines),
     },
   }
-  const file = join(folder.path, 'meshscope.yaml')
-  writeFileSync(file, stringify(config))
-  const child = new Child({ name: 'meshscope', file: process.execPath, args: [COMMANDS.source, 'run', '--config', file], dir: REPOSITORY })
-  const stop = async (): Promise<ExitStatus> => {
-    const status = await child.stop()
-    folder.remove()
-    return status
-  }
-  try {
-    await child.until('ready', async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok)
-  } catch (error) {
-    await child.stop('SIGKILL')
-    folder.remove()
-    throw error
-  }
+  const { child, stop } = await runConfig(config, { folder, health })
   const lines = (receiver: string): readonly string[] => readFileSync(fileOf(receiver), 'utf8').split('\n').slice(0, -1)
   return { child, ports, stop, lines, scrapeOwn: async () => (await fetch(`http://127.0.0.1:${own}/metrics`)).text() }
 }

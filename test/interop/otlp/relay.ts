@@ -1,9 +1,6 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { stringify } from 'yaml'
 import { freePort } from '../../free_port.ts'
 import { Child, type ExitStatus, temporaryFolder } from '../child.ts'
-import { COMMANDS, REPOSITORY } from '../daemon.ts'
+import { runConfig } from '../daemon.ts'
 
 export interface RelayOptions {
   /** By their ids; all signals go to each. */
@@ -36,21 +33,8 @@ export interface Relay {
 export async function startRelay(options: RelayOptions): Promise<Relay> {
   const folder = temporaryFolder('relay')
   const ports = options.ports ?? { otlp: await freePort(), own: await freePort(), health: await freePort() }
-  const file = join(folder.path, 'meshscope.yaml')
-  writeFileSync(file, stringify(configOf(options, ports)))
-  const child = new Child({ name: 'meshscope', file: process.execPath, args: [COMMANDS.source, 'run', '--config', file], dir: REPOSITORY })
-  const stop = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<ExitStatus> => {
-    const status = await child.stop(signal, 30_000)
-    folder.remove()
-    return status
-  }
-  try {
-    await child.until('ready', async () => (await fetch(`http://127.0.0.1:${ports.health}/readyz`)).ok, 60_000)
-  } catch (error) {
-    await stop('SIGKILL')
-    throw error
-  }
-  return { child, ports, stop, scrapeOwn: async () => await (await fetch(`http://127.0.0.1:${ports.own}/metrics`)).text() }
+  const running = await runConfig(configOf(options, ports), { folder, health: ports.health })
+  return { ...running, ports, scrapeOwn: async () => await (await fetch(`http://127.0.0.1:${ports.own}/metrics`)).text() }
 }
 
 function configOf({ exporters, extensions = {}, processors = {}, drainTimeout }: RelayOptions, ports: RelayPorts): object {

@@ -1,10 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { stringify } from 'yaml'
 import type { TruthDocument } from '../../../cmd/meshscope/simulate/truth.ts'
 import { freePort } from '../../free_port.ts'
-import { Child, run, temporaryFolder } from '../child.ts'
-import { COMMANDS, REPOSITORY } from '../daemon.ts'
+import { type ExitStatus, run, temporaryFolder } from '../child.ts'
+import { COMMANDS, REPOSITORY, runConfig } from '../daemon.ts'
 
 /** `meshscope run` with access logs and OTLP in, and one exporter of a test's choice. */
 export interface SinkDaemon {
@@ -14,7 +13,7 @@ export interface SinkDaemon {
   sendLogs(records: readonly object[]): Promise<void>
   /** The daemon's own telemetry as text. */
   scrapeOwn(): Promise<string>
-  stop(): Promise<void>
+  stop(): Promise<ExitStatus>
 }
 
 /** `exporters` gets the name of one exporter; logs go to it as records, or with `traces` the spans that are made of them. */
@@ -37,19 +36,7 @@ export async function startSinkDaemon(signal: 'logs' | 'traces', exporters: Read
     extensions: { health_check: { endpoint: `127.0.0.1:${health}` } },
     service: { extensions: ['health_check'], workers: { threads: 1 }, telemetry: { metrics: { address: `127.0.0.1:${own}` } }, pipelines },
   }
-  const file = join(folder.path, 'meshscope.yaml')
-  writeFileSync(file, stringify(config))
-  const child = new Child({ name: 'meshscope', file: process.execPath, args: [COMMANDS.source, 'run', '--config', file], dir: REPOSITORY })
-  const stop = async (): Promise<void> => {
-    await child.stop()
-    folder.remove()
-  }
-  try {
-    await child.until('ready', async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok, 60_000)
-  } catch (error) {
-    await stop()
-    throw error
-  }
+  const { stop } = await runConfig(config, { folder, health })
   return {
     stop,
     scrapeOwn: async () => (await fetch(`http://127.0.0.1:${own}/metrics`)).text(),

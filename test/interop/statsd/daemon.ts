@@ -1,9 +1,6 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { stringify } from 'yaml'
 import { freePort } from '../../free_port.ts'
 import { Child, type ExitStatus, temporaryFolder } from '../child.ts'
-import { COMMANDS, REPOSITORY, sumOf } from '../daemon.ts'
+import { runConfig, sumOf } from '../daemon.ts'
 import { settled } from '../waiting.ts'
 
 export interface StatsdDaemonOptions {
@@ -56,21 +53,7 @@ export async function startStatsdDaemon({ receivers, threads = 2 }: StatsdDaemon
       pipelines: each((name) => [`metrics/${name}`, { receivers: [`statsd/${name}`], exporters: [`prometheus/${name}`] }]),
     },
   }
-  const file = join(folder.path, 'meshscope.yaml')
-  writeFileSync(file, stringify(config))
-  const child = new Child({ name: 'meshscope', file: process.execPath, args: [COMMANDS.source, 'run', '--config', file], dir: REPOSITORY })
-  const stop = async (): Promise<ExitStatus> => {
-    const status = await child.stop()
-    folder.remove()
-    return status
-  }
-  try {
-    await child.until('ready', async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok)
-  } catch (error) {
-    await child.stop('SIGKILL')
-    folder.remove()
-    throw error
-  }
+  const { child, stop } = await runConfig(config, { folder, health })
   const read = async (receiver: string): Promise<StatsdLedger> => ledgerOf(await textOf(own), `statsd/${receiver}`)
   return {
     child,
