@@ -2,17 +2,22 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { AttributeSet } from '../../model/attributes.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
+import { FakeIdentityIndex } from '../../test/fakes/identity.ts'
+import { podOf, uuidOf } from '../../test/fakes/identity_objects.ts'
 import { FakeTelemetry } from '../../test/fakes/telemetry.ts'
 import { StatHub } from './aggregate/hub.ts'
 import { SharedStatStore } from './aggregate/shared_store.ts'
 import { Clients } from './clients.ts'
-import { Intake, type IntakeSettings } from './intake.ts'
+import { Intake, type IntakeSettings, type SampleNaming } from './intake.ts'
 import { Ledger } from './ledger.ts'
 import { EnvoyNaming } from './naming/envoy_naming.ts'
 import { PlainNaming } from './naming/plain_naming.ts'
 import { type Dialect, SampleType } from './sample.ts'
-import { AddressSenders, ContainerSenders } from './senders.ts'
+import { AddressSenders, ContainerSenders, PodSenders, type Senders } from './senders.ts'
 import { ingestInstruments } from './telemetry.ts'
+
+const CONTAINER = 'c'.repeat(64)
+const POD = podOf({ uid: uuidOf(7), ips: ['10.0.0.1'], containers: [{ name: 'main', id: CONTAINER, image: '' }] })
 
 class Setup {
   readonly telemetry = new FakeTelemetry()
@@ -50,22 +55,23 @@ class Setup {
     })
   }
 
-  packet(text: string, sender = '10.0.0.1'): void {
-    this.intake.packet(Buffer.from(text), sender)
+  packet(packet: string | Buffer, sender = '10.0.0.1'): void {
+    this.intake.packet(Buffer.from(packet), sender)
   }
 
   value(name: string, labels: Readonly<Record<string, string>> = {}): number {
     return this.telemetry.value(`meshscope_statsd_${name}`, labels)
   }
 
-  /** `name{labels} first value` of every series, sorted. */
-  async series(): Promise<string[]> {
+  /** `name{labels} first value` of every series, sorted; or the first `count` values. */
+  async series(count = 1): Promise<string[]> {
     const families = await this.hub.collect()
     return families
       .flatMap(({ family, series, values, offset, stride }) =>
-        series.map(
-          (labels, i) => `${family.name}{${labels.keys.map((key) => `${key}=${labels.get(key) as string}`).join(',')}} ${values[offset + i * stride]}`,
-        ),
+        series.map((labels, i) => {
+          const shown = values.slice(offset + i * stride, offset + i * stride + Math.min(count, stride))
+          return `${family.name}{${labels.keys.map((key) => `${key}=${labels.get(key) as string}`).join(',')}} ${shown.join(' ')}`
+        }),
       )
       .sort()
   }
@@ -209,4 +215,137 @@ describe('any bytes', () => {
       expect((await setup.series()).length).toBeGreaterThan(0)
     },
   )
+})
+
+test('lines that are known get new labels when another pod is known by their sender', async () => {
+  const index = new FakeIdentityIndex()
+  const setup = new Setup({ senders: new PodSenders(index, new FakeClock()) })
+  const lines = `a:1|c\nb:1|c|c:ci-${CONTAINER}\nc:1|c|card:low`
+  for (let i = 0; i < 3; i++) setup.packet(lines)
+  index.add(POD)
+  for (let i = 0; i < 3; i++) setup.packet(lines)
+  setup.packet(lines, '10.9.9.9')
+  const low = 'k8s.deployment.name=reviews,k8s.namespace.name=shop'
+  const all = `${low},k8s.pod.name=reviews-6d5f8b7c9d-abcde`
+  expect(await setup.series()).toEqual([`a{${all}} 3`, 'a{} 4', `b{${all}} 4`, 'b{} 3', `c{${low}} 3`, 'c{} 4'])
+})
+
+describe('known lines', () => {
+  const number: fc.Arbitrary<string> = fc.oneof(
+    { arbitrary: fc.nat(99).map(String), weight: 4 },
+    fc.constantFrom('0', '1.5', '.5', '7.', '-3', '+2', '1e1', '123456789012345', '1234567890123456', '1:2', 'x', ''),
+  )
+  const tail = fc.constantFrom(
+    'c',
+    'c|@0.5',
+    'c|#k:v',
+    'c|@0.1|#k:v,l:w',
+    'c|#k:v|@0.1',
+    'c|#flag',
+    'c|#k:a|80||b',
+    'c|T1656581400',
+    'c|#k:v|c:ci-1',
+    'c|card:low',
+    `c|#k:v|c:ci-${CONTAINER}`,
+    `c|#dd.internal.entity_id:${POD.uid}`,
+    `ms|#k:v|e:it-false,pu-${POD.uid}|card:low`,
+    'c\r',
+    'c ',
+    'g',
+    'g|#k:v',
+    'g|@0.5',
+    'g|T1656581400',
+    'ms',
+    'ms|@0.5|#k:v',
+    'h',
+    'd|#k:v',
+    's',
+    's|#k:v',
+    'x',
+    '',
+  )
+  const head = fc.constantFrom(
+    'a',
+    'b',
+    'b.c',
+    'b.cd',
+    'b.cde',
+    'b.cdef',
+    'envoy.x',
+    'envoy.y',
+    'drop',
+    'drop.x',
+    'a;k=v',
+    'a[b=c]',
+    'a,k=v',
+    '_x',
+    '_e{1,1}',
+    'é',
+    '',
+  )
+  const line = fc.tuple(head, number, tail).map(([name, value, rest]) => `${name}:${value}|${rest}`)
+  /** Which lines, with which numbers, changed where. */
+  interface Packet {
+    readonly lines: readonly (readonly [number, string | null])[]
+    readonly changes: readonly { readonly at: number; readonly byte: number; readonly isCut: boolean }[]
+    readonly sender: string
+  }
+  const change = fc.record({ at: fc.nat(400), byte: fc.constantFrom(...Buffer.from(':|\n#,@1.a-\r\0')), isCut: fc.boolean() })
+  const packet: fc.Arbitrary<Packet> = fc.record({
+    lines: fc.array(fc.tuple(fc.nat(4), fc.option<string>(number)), { minLength: 1, maxLength: 20 }),
+    changes: fc.array(change, { maxLength: 1 }),
+    sender: fc.constantFrom('10.0.0.1', '10.0.0.2', ''),
+  })
+  const packets = fc.tuple(fc.array(line, { minLength: 5, maxLength: 5 }), fc.array(packet, { minLength: 3, maxLength: 8 }))
+
+  function bytesOf(texts: readonly string[], { lines, changes }: Packet): Buffer {
+    let bytes = Buffer.from(lines.map(([i, value]) => (value === null ? texts[i] : texts[i]?.replace(/:[^|]*/, `:${value}`))).join('\n'))
+    for (const { at, byte, isCut } of changes) {
+      if (at >= bytes.length) continue
+      bytes[at] = byte
+      if (isCut) bytes = bytes.subarray(0, at)
+    }
+    return bytes
+  }
+
+  const SENDERS: readonly (readonly [string, () => Senders | undefined])[] = [
+    ['whoever sends them', () => undefined],
+    ['of addresses', () => new AddressSenders()],
+    ['of pods', () => new PodSenders(new FakeIdentityIndex().add(POD), new FakeClock())],
+  ]
+  const CASES = (['lenient', 'etsy', 'dogstatsd', 'statsd_exporter', 'telegraf', 'strict'] as const).flatMap((dialect) =>
+    SENDERS.map(([name, senders]) => ({ dialect, name, senders })),
+  )
+
+  test.for(CASES)('are counted like others: $dialect, $name', { timeout: 60_000 }, async ({ dialect, senders }) => {
+    const newSenders = (): Senders | undefined => (dialect === 'statsd_exporter' ? new ContainerSenders(senders()) : senders())
+    const plain = new PlainNaming()
+    const naming: SampleNaming = {
+      resolve: (raw) => (raw.name.startsWith('drop') ? { dropped: 'mapping_drop' } : plain.resolve(raw)),
+      repeatsZeros: (name) => name.startsWith('envoy'),
+    }
+    let met = 0
+    await fc.assert(
+      fc.asyncProperty(packets, async ([lines, some]) => {
+        const known = new Setup({ dialect, naming, senders: newSenders() })
+        const unknown = new Setup({ dialect, naming, senders: newSenders() })
+        unknown.intake.known = () => -1
+        const meet = known.intake.known.bind(known.intake)
+        known.intake.known = (start, end) => {
+          const to = meet(start, end)
+          if (to >= 0) met++
+          return to
+        }
+        for (const one of some) {
+          known.packet(bytesOf(lines, one), one.sender)
+          unknown.packet(bytesOf(lines, one), one.sender)
+        }
+        expect(known.telemetry.values).toEqual(unknown.telemetry.values)
+        expect(known.ledger.rejectedLines()).toEqual(unknown.ledger.rejectedLines())
+        expect(await known.series(8)).toEqual(await unknown.series(8))
+      }),
+      { numRuns: 60 },
+    )
+    expect(met).toBeGreaterThan(50)
+  })
 })

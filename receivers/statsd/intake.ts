@@ -1,9 +1,11 @@
 import type { Clock } from '../../component/component.ts'
 import type { SharedStatStore } from './aggregate/shared_store.ts'
 import type { Client, Clients } from './clients.ts'
+import { KnownLines, SLACK_BYTES } from './known_lines.ts'
 import type { Ledger } from './ledger.ts'
 import type { ListenFault, PacketSink } from './listen/listener.ts'
 import type { Aggregation, Naming, SeriesSpec } from './naming/naming.ts'
+import { LF } from './parse/bytes.ts'
 import { LineParser } from './parse/line_parser.ts'
 import { rawSeries } from './parse/raw_series.ts'
 import { type Dialect, type Flaw, type RejectReason, type Sample, type SampleSink, SampleType } from './sample.ts'
@@ -13,6 +15,8 @@ import { DROP_REASONS, type IngestInstruments } from './telemetry.ts'
 
 /** Names whose rules are remembered for the debug page. */
 const RULES_MAX = 10_000
+/** Most memory for the lines of a series, on average: one of a hundred bytes, or a few. */
+const KNOWN_LINE_BYTES = 200
 const PACKET_BYTES_FIRST = 64 << 10
 
 export interface IntakeSettings {
@@ -45,6 +49,7 @@ export class Intake implements PacketSink, SampleSink {
   readonly #settings: IntakeSettings
   readonly #parser: LineParser
   readonly #memory: SeriesMemory
+  readonly #known: KnownLines
   readonly #store: SharedStatStore
   readonly #ledger: Ledger
   readonly #senders: Senders | undefined
@@ -64,6 +69,7 @@ export class Intake implements PacketSink, SampleSink {
     this.#settings = settings
     this.#parser = new LineParser(settings.dialect)
     this.#memory = new SeriesMemory(settings.seriesMax * 2)
+    this.#known = new KnownLines(settings.seriesMax * KNOWN_LINE_BYTES)
     this.#store = settings.store
     this.#ledger = settings.ledger
     this.#senders = settings.senders
@@ -89,8 +95,10 @@ export class Intake implements PacketSink, SampleSink {
 
   packet(bytes: Uint8Array, sender: string): void {
     const { length } = bytes
-    if (length > this.#bytes.length) this.#grow(length)
+    if (length + SLACK_BYTES > this.#bytes.length) this.#grow(length + SLACK_BYTES)
     this.#bytes.set(bytes)
+    // `KnownLines` wants it there.
+    this.#bytes[length] = LF
     this.#begin(sender)
     const client = this.#client
     const lines = this.#parser.parsePacket(this.#bytes, 0, length, this)
@@ -115,6 +123,15 @@ export class Intake implements PacketSink, SampleSink {
     this.#settings.instruments.faults[fault].add(1)
   }
 
+  known(start: number, end: number): number {
+    const known = this.#known
+    const line = known.find(this.#view, start, end)
+    if (line === 0) return -1
+    this.#count(known.entryOf(line), known.value, known.weightOf(line), false)
+    this.#ledger.accepted++
+    return known.end
+  }
+
   sample(sample: Sample): void {
     const senders = this.#senders
     const labels = senders === undefined ? 0 : senders.of(sample, this.#client.address)
@@ -123,35 +140,11 @@ export class Intake implements PacketSink, SampleSink {
     let action = memory.actions[entry] as number
     const isNew = action === Action.unknown
     if (isNew) action = this.#open(sample, entry, labels)
-    const handle = memory.handles[entry] as number
-    if (action === Action.drop) {
-      this.#ledger.drop(DROP_REASONS[handle] ?? 'bad_name')
-      return
-    }
-    this.#ledger.samples++
-    const value = sample.value * (memory.scales[entry] as number)
-    const store = this.#store
-    const nowMs = this.#nowMs
-    switch (action) {
-      case Action.add:
-        this.#add(handle, value * sample.weight, nowMs)
-        break
-      case Action.addChanges:
-        // The first one makes the series visible.
-        if (value === 0 && !isNew) this.#ledger.zeroDeltas++
-        else this.#add(handle, value * sample.weight, nowMs)
-        break
-      case Action.gauge:
-        if (sample.isDelta) store.shift(handle, value, nowMs)
-        // Seconds are whole: the value may be of any time within.
-        else store.set(handle, value, nowMs, sample.timestampS === 0 ? nowMs : sample.timestampS * 1000 + 999)
-        break
-      case Action.observe:
-        store.observe(handle, value, sample.weight, nowMs)
-        break
-      default:
-        store.member(handle, sample.bytes, sample.valueStart, sample.valueEnd, nowMs)
-    }
+    // Who makes up a new series with every line need not be known.
+    else if (sample.isPlain && sample.timestampS === 0) this.#remember(sample, entry, labels)
+    if (action === Action.member) this.#member(sample, entry)
+    else if (action === Action.gauge && (sample.isDelta || sample.timestampS !== 0)) this.#gauge(sample, entry)
+    else this.#count(entry, sample.value, sample.weight, isNew)
   }
 
   event(bytes: Uint8Array, start: number, end: number): void {
@@ -179,6 +172,8 @@ export class Intake implements PacketSink, SampleSink {
     this.#nowMs = this.#settings.clock.now()
     this.#client = this.#settings.clients.of(sender)
     if (this.#isStale || this.#store.epoch !== this.#epoch || this.#memory.isFull) this.#renew()
+    const senders = this.#senders
+    if (senders !== undefined) this.#known.lookFor(senders.ofAddress(this.#client.address), lineSource(senders))
   }
 
   #renew(): void {
@@ -190,7 +185,53 @@ export class Intake implements PacketSink, SampleSink {
     this.#isStale = false
     this.#epoch = this.#store.epoch
     this.#memory.renew()
+    this.#known.renew()
     this.#senders?.renew()
+  }
+
+  /** The next time, the line is known. */
+  #remember(sample: Sample, entry: number, labels: number): void {
+    const senders = this.#senders
+    const teller = senders?.toldBy(sample) ?? 'address'
+    if (teller === 'both') return
+    const source = senders === undefined || teller === 'address' ? labels : lineSource(senders)
+    this.#known.remember(sample, this.#view, { source, entry })
+  }
+
+  /** Adds a number to the series of an entry, now. */
+  #count(entry: number, number: number, weight: number, isNew: boolean): void {
+    const memory = this.#memory
+    const handle = memory.handles[entry] as number
+    const action = memory.actions[entry] as number
+    if (action === Action.drop) {
+      this.#ledger.drop(DROP_REASONS[handle] ?? 'bad_name')
+      return
+    }
+    this.#ledger.samples++
+    const value = number * (memory.scales[entry] as number)
+    const nowMs = this.#nowMs
+    if (action === Action.gauge) this.#store.set(handle, value, nowMs)
+    else if (action === Action.observe) this.#store.observe(handle, value, weight, nowMs)
+    // The first one makes the series visible.
+    else if (action === Action.addChanges && value === 0 && !isNew) this.#ledger.zeroDeltas++
+    else this.#add(handle, value * weight, nowMs)
+  }
+
+  /** A gauge that changes by a value, or was measured at a time that the line says. */
+  #gauge(sample: Sample, entry: number): void {
+    const memory = this.#memory
+    const handle = memory.handles[entry] as number
+    const value = sample.value * (memory.scales[entry] as number)
+    const nowMs = this.#nowMs
+    this.#ledger.samples++
+    if (sample.isDelta) this.#store.shift(handle, value, nowMs)
+    // Seconds are whole: the value may be of any time within.
+    else this.#store.set(handle, value, nowMs, sample.timestampS * 1000 + 999)
+  }
+
+  #member({ bytes, valueStart, valueEnd }: Sample, entry: number): void {
+    this.#ledger.samples++
+    this.#store.member(this.#memory.handles[entry] as number, bytes, valueStart, valueEnd, this.#nowMs)
   }
 
   #add(handle: number, value: number, nowMs: number): void {
@@ -252,6 +293,11 @@ export class Intake implements PacketSink, SampleSink {
     this.#bytes = new Uint8Array(Math.max(bytes, this.#bytes.length * 2))
     this.#view = new DataView(this.#bytes.buffer)
   }
+}
+
+/** Of lines that tell their sender themselves; no number of labels is below 0. */
+function lineSource(senders: Senders): number {
+  return -1 - senders.generation
 }
 
 function actionOf(aggregation: Aggregation, type: SampleType): Action {

@@ -51,6 +51,8 @@ export interface Sample {
   readonly cardinalityEnd: number
   /** `T`, seconds since the epoch; 0 when absent. */
   readonly timestampS: number
+  /** Of the line's bytes, those of its number make up `value` and whether it `isDelta`, and nothing else depends on them. */
+  readonly isPlain: boolean
 }
 
 /** Why a line or part of one was not taken. */
@@ -77,6 +79,11 @@ export type Flaw = RejectReason | 'unknown_section'
 
 /** Takes what a parser finds. Everything is synchronous and valid during the call only. */
 export interface SampleSink {
+  /**
+   * Asked first of every line of the packet's bytes, of which there are `end`: takes the one that begins at `start` if it needs no
+   * parser for it, and returns where it ends; else returns -1.
+   */
+  known?(start: number, end: number): number
   sample(sample: Sample): void
   /** A DogStatsD event or service check line, whole; `parseEvent`, `parseServiceCheck` read it. */
   event(bytes: Uint8Array, start: number, end: number): void

@@ -3,7 +3,7 @@ import { FakeClock } from '../../test/fakes/clock.ts'
 import { FakeIdentityIndex } from '../../test/fakes/identity.ts'
 import { podOf, uuidOf } from '../../test/fakes/identity_objects.ts'
 import { LineParser } from './parse/line_parser.ts'
-import type { SampleSink } from './sample.ts'
+import type { Sample, SampleSink } from './sample.ts'
 import { AddressSenders, ContainerSenders, isInternalTag, PodSenders, type Senders } from './senders.ts'
 
 const CONTAINER = 'c'.repeat(64)
@@ -12,11 +12,14 @@ const other = podOf({ uid: uuidOf(8), name: 'ratings-1', ips: ['10.0.0.8'], work
 
 /** The labels of a line that came from an address. */
 function labelsOf(senders: Senders, line: string, address: string): Record<string, string> {
-  let labels: Record<string, string> = {}
+  return Object.fromEntries(senders.labels(of(line, (sample) => senders.of(sample, address))))
+}
+
+/** What somebody says of the one sample of a line. */
+function of<T>(line: string, ask: (sample: Sample) => T): T {
+  const answers: T[] = []
   const sink: SampleSink = {
-    sample: (sample) => {
-      labels = Object.fromEntries(senders.labels(senders.of(sample, address)))
-    },
+    sample: (sample) => void answers.push(ask(sample)),
     event: () => {},
     serviceCheck: () => {},
     rejected: () => {},
@@ -24,7 +27,7 @@ function labelsOf(senders: Senders, line: string, address: string): Record<strin
   }
   const bytes = new Uint8Array(Buffer.from(line))
   new LineParser('lenient').parsePacket(bytes, 0, bytes.length, sink)
-  return labels
+  return answers[0] as T
 }
 
 const POD = { 'k8s.namespace.name': 'shop', 'k8s.deployment.name': 'reviews', 'k8s.pod.name': 'reviews-6d5f8b7c9d-abcde' }
@@ -54,6 +57,25 @@ describe('a pod is known', () => {
     expect(labelsOf(senders, line, address)).toEqual(labels)
     expect(labelsOf(senders, line, address)).toEqual(labels)
   })
+})
+
+test.for([
+  { name: 'nothing', line: 'a:1|c|#x:y', teller: 'address' },
+  { name: 'its container', line: `a:1|c|c:${CONTAINER}|card:low`, teller: 'line' },
+  { name: 'its entity id', line: `a:1|c|#dd.internal.entity_id:${uuidOf(8)}`, teller: 'line' },
+  { name: 'its external data', line: 'a:1|c|e:it-false', teller: 'line' },
+  { name: 'how much shall be said', line: 'a:1|c|card:low', teller: 'both' },
+] as const)('a pod whose line says $name is told by its $teller', ({ line, teller }) => {
+  const index = new FakeIdentityIndex().add(pod).add(other)
+  const senders = new PodSenders(index, new FakeClock())
+  const number = (address: string): number => of(line, (sample) => senders.of(sample, address))
+  expect(of(line, (sample) => senders.toldBy(sample))).toBe(teller)
+  if (teller === 'address') expect([number('10.0.0.7'), number('10.0.0.8')]).toEqual([senders.ofAddress('10.0.0.7'), senders.ofAddress('10.0.0.8')])
+  if (teller === 'line') expect(number('10.0.0.7')).toBe(number('10.0.0.8'))
+  const { generation } = senders
+  expect(senders.generation).toBe(generation)
+  senders.renew()
+  expect(senders.generation).not.toBe(generation)
 })
 
 test('a pod that becomes known later gets its labels then', () => {

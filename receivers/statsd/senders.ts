@@ -11,6 +11,9 @@ export type SenderLabel = readonly [key: string, value: string]
 /** How much is said of a sender: DogStatsD's `card:`. */
 type Cardinality = 'none' | 'low' | 'orchestrator' | 'high'
 const CARDINALITIES: readonly Cardinality[] = ['none', 'low', 'orchestrator', 'high']
+/** Of a line without `card:`. */
+const CARDINALITY_UNSAID = 2
+const GENERATION_MASK = 0x3fff_ffff
 
 const ENTITY_ID = 'dd.internal.entity_id'
 const POD_IN_EXTERNAL_DATA = /(?:^|,)pu-([^,]+)/
@@ -21,10 +24,19 @@ const NO_LABELS = 0
 
 const decoder = new TextDecoder()
 
+/** Whether it is the address or the line alone that a sender is known by. */
+export type Teller = 'address' | 'line' | 'both'
+
 /** Knows the labels that a sample gets from who sent it, as numbers. */
 export interface Senders {
   /** The number of the labels of a sample that came from `address`. Creates nothing for a sender that is known. */
   of(sample: Sample, address: string): number
+  /** The number for samples that are `toldBy` their address. */
+  ofAddress(address: string): number
+  /** What tells the sender of a sample. */
+  toldBy(sample: Sample): Teller
+  /** Below 2^30; another one when samples that are `toldBy` their line may get another number than before. */
+  readonly generation: number
   labels(id: number): readonly SenderLabel[]
   /** Forgets all numbers. */
   renew(): void
@@ -63,7 +75,19 @@ export class AddressSenders implements Senders {
   #lastAddress = ''
   #lastId = NO_LABELS
 
+  get generation(): number {
+    return 0
+  }
+
+  toldBy(): Teller {
+    return 'address'
+  }
+
   of(_sample: Sample, address: string): number {
+    return this.ofAddress(address)
+  }
+
+  ofAddress(address: string): number {
     if (address === this.#lastAddress) return this.#lastId
     let id = this.#ids.get(address)
     if (id === undefined) {
@@ -103,12 +127,30 @@ export class ContainerSenders implements Senders {
     this.#others = others
   }
 
+  get generation(): number {
+    return this.#others?.generation ?? 0
+  }
+
+  toldBy(sample: Sample): Teller {
+    return sample.containerEnd > 0 ? 'both' : (this.#others?.toldBy(sample) ?? 'address')
+  }
+
   of(sample: Sample, address: string): number {
-    const other = this.#others === undefined ? NO_LABELS : this.#others.of(sample, address)
+    const other = this.#others?.of(sample, address) ?? NO_LABELS
     const { bytes, containerEnd, containerTextStart, containerTextEnd } = sample
-    if (containerEnd === 0 && other === NO_LABELS) return NO_LABELS
-    const key =
-      containerEnd === 0 ? `${other}` : `${other} ${tagsBeforeContainer(sample)} ${decoder.decode(bytes.subarray(containerTextStart, containerTextEnd))}`
+    if (containerEnd === 0) return this.#withoutContainer(other)
+    return this.#idOf(`${other} ${tagsBeforeContainer(sample)} ${decoder.decode(bytes.subarray(containerTextStart, containerTextEnd))}`, other)
+  }
+
+  ofAddress(address: string): number {
+    return this.#withoutContainer(this.#others?.ofAddress(address) ?? NO_LABELS)
+  }
+
+  #withoutContainer(other: number): number {
+    return other === NO_LABELS ? NO_LABELS : this.#idOf(`${other}`, other)
+  }
+
+  #idOf(key: string, other: number): number {
     let id = this.#ids.get(key)
     if (id === undefined) {
       id = this.#otherIds.length
@@ -143,6 +185,7 @@ export class PodSenders implements Senders {
   #byOrigin = new Int32Array(4096)
   #byAddress = new Map<string, Int32Array>()
   #version = -1
+  #generation = 0
   #scratch = new Uint8Array(1024)
   #view = new DataView(this.#scratch.buffer)
 
@@ -151,13 +194,28 @@ export class PodSenders implements Senders {
     this.#clock = clock
   }
 
+  get generation(): number {
+    if (this.#index.version !== this.#version) this.#forget()
+    return this.#generation
+  }
+
+  toldBy(sample: Sample): Teller {
+    // Of two addresses that say the same of themselves, the first one counts for both: see `#ofOrigin`.
+    if (!saysNothing(sample, entityTag(sample))) return 'line'
+    return sample.cardinalityStart === sample.cardinalityEnd ? 'address' : 'both'
+  }
+
+  ofAddress(address: string): number {
+    if (this.#index.version !== this.#version) this.#forget()
+    return this.#ofAddress(address, CARDINALITY_UNSAID)
+  }
+
   of(sample: Sample, address: string): number {
     if (this.#index.version !== this.#version) this.#forget()
     const cardinality = cardinalityOf(sample)
     if (cardinality === 0) return NO_LABELS
     const entity = entityTag(sample)
-    const saysNothing = entity < 0 && sample.containerStart === sample.containerEnd && sample.externalStart === sample.externalEnd
-    return saysNothing ? this.#ofAddress(address, cardinality) : this.#ofOrigin(sample, entity, { address, cardinality })
+    return saysNothing(sample, entity) ? this.#ofAddress(address, cardinality) : this.#ofOrigin(sample, entity, { address, cardinality })
   }
 
   labels(id: number): readonly SenderLabel[] {
@@ -171,6 +229,7 @@ export class PodSenders implements Senders {
 
   #forget(): void {
     this.#version = this.#index.version
+    this.#generation = (this.#generation + 1) & GENERATION_MASK
     this.#byAddress.clear()
     this.#origins.renew()
     this.#byOrigin.fill(0)
@@ -267,11 +326,11 @@ function cardinalityOf({ bytes, cardinalityStart, cardinalityEnd }: Sample): num
   // The first letter and the length tell them apart.
   switch (cardinalityEnd - cardinalityStart) {
     case 3:
-      return bytes[cardinalityStart] === 0x6c ? 1 : 2
+      return bytes[cardinalityStart] === 0x6c ? 1 : CARDINALITY_UNSAID
     case 4:
-      return bytes[cardinalityStart] === 0x6e ? 0 : bytes[cardinalityStart] === 0x68 ? 3 : 2
+      return bytes[cardinalityStart] === 0x6e ? 0 : bytes[cardinalityStart] === 0x68 ? 3 : CARDINALITY_UNSAID
     default:
-      return 2
+      return CARDINALITY_UNSAID
   }
 }
 
@@ -283,6 +342,11 @@ function entityTag({ bytes, tags, tagStart, tagKeyEnd, tagEnd }: Sample): number
     if (decoder.decode(bytes.subarray(start, tagKeyEnd[i])) === ENTITY_ID) return i
   }
   return -1
+}
+
+/** Whether all that is known of a sender is its address. */
+function saysNothing(sample: Sample, entity: number): boolean {
+  return entity < 0 && sample.containerStart === sample.containerEnd && sample.externalStart === sample.externalEnd
 }
 
 /** Tags that tell the receiver something and are not labels. */

@@ -4,6 +4,7 @@ import { AT, COLON, COMMA, CR, DOT, find, HASH, LF, MINUS, PIPE, PLUS, UNDERSCOR
 import { DIALECT_RULES, type DialectRules, isDelta, NO_TYPE } from './dialect.ts'
 import { readDogLine } from './dogstatsd.ts'
 import { isEvent } from './event.ts'
+import { EXACT_DIGITS, POWERS_OF_TEN } from './number.ts'
 import { parseTimestamp, readOrigin } from './origin.ts'
 import { ByteClass } from './scan.ts'
 import { isServiceCheck } from './service_check.ts'
@@ -12,10 +13,7 @@ import { type LineContext, SampleSlots, type Verdict } from './slots.ts'
 import { endsTags, isEventOrCheck } from './tags.ts'
 import { isUtf8 } from './utf8.ts'
 
-/** So many digits, and so many places behind the point, one division reads exactly. */
-const EXACT_DIGITS = 15
 const NO_VIEW = new DataView(new ArrayBuffer(0))
-const POWERS = Float64Array.from({ length: EXACT_DIGITS + 1 }, (_, i) => Number(`1e${i}`))
 
 /**
  * Takes statsD lines apart in one dialect. No string, object or promise per line; it never throws, whatever the bytes; the
@@ -59,7 +57,8 @@ export class LineParser {
       this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     }
     while (at < end) {
-      let to = this.#plainLine(bytes, at, end, sink)
+      let to = sink.known === undefined ? -1 : sink.known(at, end)
+      if (to < 0) to = this.#plainLine(bytes, at, end, sink)
       if (to < 0) {
         to = find(bytes, LF, at, end)
         if (to < 0) to = end
@@ -150,6 +149,7 @@ export class LineParser {
     slots.value = value
     slots.isDelta = isSigned && type === Types.gauge && isDelta(rules, slots.hasDogSections)
     if (type === Types.gauge) slots.weight = 1
+    slots.isPlain = true
     sink.sample(slots)
     sink.accepted(bytes, start, to)
     return to
@@ -178,7 +178,7 @@ export class LineParser {
       }
     }
     if (digits === 0 || digits > EXACT_DIGITS) return -1
-    const size = point < 0 ? mantissa : mantissa / (POWERS[digits - point] as number)
+    const size = point < 0 ? mantissa : mantissa / (POWERS_OF_TEN[digits - point] as number)
     this.#number = isNegative ? -size : size
     return at
   }

@@ -1,9 +1,9 @@
 import { DOT, MINUS, PLUS, ZERO } from './bytes.ts'
 
 /** Powers of ten that a double holds exactly. */
-const POWERS = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`))
-/** A whole number of so many digits is exact in a double. */
-const EXACT_DIGITS = 15
+export const POWERS_OF_TEN = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`))
+/** A whole number of so many digits is exact in a double; so many digits, and so many places behind the point, one division reads exactly. */
+export const EXACT_DIGITS = 15
 
 /**
  * The number `bytes[start, end)` writes: an optional sign, decimal digits with an optional point among, before or after them,
@@ -40,7 +40,7 @@ export function parseDecimal(bytes: Uint8Array, start: number, end: number): num
   }
   const power = exponent - scale
   if (significant > EXACT_DIGITS || power > 22 || power < -22) return exactly(bytes, start, end)
-  const size = power < 0 ? mantissa / (POWERS[-power] as number) : mantissa * (POWERS[power] as number)
+  const size = power < 0 ? mantissa / (POWERS_OF_TEN[-power] as number) : mantissa * (POWERS_OF_TEN[power] as number)
   return sign === MINUS ? -size : size
 }
 

@@ -35,6 +35,7 @@ export class SampleSlots implements Sample {
   timestampS = 0
   /** The line has a section that only DogStatsD clients send. */
   hasDogSections = false
+  isPlain = false
 
   /** Begins a line: everything that sections may set is absent. */
   begin(bytes: Uint8Array, start: number, end: number): void {
@@ -55,6 +56,7 @@ export class SampleSlots implements Sample {
     this.cardinalityEnd = 0
     this.timestampS = 0
     this.hasDogSections = false
+    this.isPlain = false
     this.weight = 1
   }
 
