@@ -27,6 +27,9 @@ const PROBES_MAX = 32
 const PLACE_MASK = 0x3fffff
 const BYTES_MAX = (PLACE_MASK + 1) * 8
 const BYTES_MIN = 1 << 13
+/** After so many lines in a row that were neither known nor to be remembered, only one of some is looked for. */
+const VAIN_MAX = 64
+const VAIN_SHARE = 16
 /** When so many times as many lines as there are found no room, it is not those that come which are remembered. */
 const REFUSALS_PER_LINE = 4
 
@@ -51,6 +54,8 @@ export class KnownLines {
   #last = 0
   #source = 0
   #otherSource = 0
+  // Lines in a row that were neither found nor remembered.
+  #vain = 0
   // Of the line that was looked for last; the number is begun as a fraction, so that the engine keeps no small integer here.
   #number = 0.5
   #numberEnd = 0
@@ -119,14 +124,18 @@ export class KnownLines {
     this.#missed = -1
     const words = this.#words
     const guess = words[this.#last + Line.next] as number
-    if (guess !== 0 && this.#mayBe(guess) && this.#isAt(guess, view, start)) {
+    if (guess !== 0 && this.#isAt(guess, view, start)) {
       this.#last = guess
+      this.#vain = 0
       return guess
     }
+    // Where all lines are of another kind, to look for each would cost a sixth more.
+    if (++this.#vain > VAIN_MAX && this.#vain % VAIN_SHARE !== 0) return 0
     const line = this.#search(view, start, end)
     if (line === 0) return 0
     words[this.#last + Line.next] = line
     this.#last = line
+    this.#vain = 0
     return line
   }
 
@@ -149,6 +158,7 @@ export class KnownLines {
     const hash = hashFor(source, this.#hash)
     if (!this.#place(line, hash)) return
     this.#used = end
+    this.#vain = 0
     const words = this.#words
     words[line + Line.next] = 0
     words[line + Line.lengths] = (valueStart - lineStart) | ((lineEnd - valueEnd) << LENGTH_BITS)
@@ -163,13 +173,10 @@ export class KnownLines {
     if (++this.#count * 2 > this.#mask) this.#rehash()
   }
 
-  #mayBe(line: number): boolean {
-    const source = this.#words[line + Line.source] as number
-    return source === this.#source || source === this.#otherSource
-  }
-
-  /** Whether a line begins at `start` that differs from a known one in its number alone. */
+  /** Whether a line begins at `start` that differs from a known one, of a source that is looked for, in its number alone. */
   #isAt(line: number, view: DataView, start: number): boolean {
+    const source = this.#words[line + Line.source] as number
+    if (source !== this.#source && source !== this.#otherSource) return false
     const lengths = this.#words[line + Line.lengths] as number
     const head = lengths & LENGTH_MASK
     // No part of a line has an LF in it: neither can go beyond the end of this one.
@@ -198,7 +205,7 @@ export class KnownLines {
       if (slot === 0) return 0
       if (((slot ^ hash) & ~PLACE_MASK) !== 0) continue
       const line = (slot & PLACE_MASK) << 1
-      if (this.#words[line + Line.source] === source && this.#isAt(line, view, start)) return line
+      if (this.#isAt(line, view, start)) return line
     }
     return 0
   }
