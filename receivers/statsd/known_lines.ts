@@ -190,8 +190,8 @@ export class KnownLines {
 
   #search(view: DataView, start: number, end: number): number {
     this.#hash = this.#seed
-    const headEnd = this.#hashTo(COLONS, view, start, end) + 1
-    if (headEnd === 0 || headEnd > end || !this.#readNumber(view, headEnd)) return 0
+    const colon = this.#hashTo(COLONS, view, start, end)
+    if (colon < 0 || view.getUint8(colon) !== COLON || !this.#readNumber(view, colon + 1)) return 0
     if (this.#hashTo(LINE_FEEDS, view, this.#numberEnd, end) < 0) return 0
     this.#missed = start
     const line = this.#lookUp(this.#source, view, start)
@@ -211,15 +211,16 @@ export class KnownLines {
   }
 
   /**
-   * Adds the bytes from `start` up to the first of a kind to `#hash`; returns where that one stands, -1 when it is too far away. It
-   * may stand just behind `end`. `wanted` has it in all four bytes.
+   * Adds the bytes from `start` up to the first LF, or another one that is wanted, to `#hash`; returns where that stands, -1 when it
+   * is too far away. `wanted` has the other one in all four bytes.
    */
   #hashTo(wanted: number, view: DataView, start: number, end: number): number {
     let h = this.#hash
     for (let at = start | 0, last = Math.min(start + PART_BYTES_MAX, end); at <= last; at = (at + 4) | 0) {
       const word = view.getInt32(at, true)
       const x = word ^ wanted
-      const marks = (x - ONES) & ~x & HIGH
+      const y = word ^ LINE_FEEDS
+      const marks = (((x - ONES) & ~x) | ((y - ONES) & ~y)) & HIGH
       if (marks !== 0) {
         // The lowest mark is in the byte that was looked for, others need not be.
         const before = 24 - Math.clz32(marks & (~marks + 1))
