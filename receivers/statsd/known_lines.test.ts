@@ -100,6 +100,15 @@ test('lines that are alike are told apart by their source', () => {
   expect(setup.packet('a:2|c')).toEqual([])
 })
 
+test('lines that share their tail, or seem to, keep their own', () => {
+  const setup = new Setup()
+  const tails = ['c', 'c|@0.5', 'c|#k:v', 'c|#k:vw', 'ms|@0.25|#k:v', 'g|@0.5']
+  const lines = tails.flatMap((tail) => ['a', 'bb', 'ccc', 'dddd', 'eeeee'].map((name) => `${name}:1|${tail}`))
+  setup.packet(lines.join('\n'))
+  const weights = [1, 2, 1, 1, 4, 1]
+  expect(setup.packet(lines.join('\n'))).toEqual(lines.map((_, i) => `${i + 1}=1*${weights[Math.floor(i / 5)]}`))
+})
+
 test('nothing is found after a renewal', () => {
   const setup = new Setup()
   setup.packet('a:1|c\nb:1|c')

@@ -13,12 +13,14 @@ const COLONS = Math.imul(COLON, ONES)
 const LINE_FEEDS = Math.imul(LF, ONES)
 
 /**
- * Where the parts of a remembered line stand, in words from its place on. `lengths`: of its head and, above that, of its tail, in
- * bytes; `weight` is a double; from `head` on stand the bytes of the head and those of the tail, each filled up to whole words.
+ * Where the parts of a remembered line stand, in words from its place on; `headLength` is in bytes, and from `head` on stand these,
+ * filled up to whole words. `tail` is the place of the tail, which many lines may share.
  */
-const Line = { next: 0, lengths: 1, hash: 2, source: 3, entry: 4, weight: 6, head: 8 } as const
-const LENGTH_BITS = 16
-const LENGTH_MASK = 0xffff
+const Line = { next: 0, tail: 1, hash: 2, source: 3, entry: 4, headLength: 5, head: 6 } as const
+/** The same of a tail; `weight` is a double. */
+const Tail = { length: 0, weight: 2, bytes: 4 } as const
+/** Tails that are at hand, so that a line can share one. */
+const TAILS = 1 << 12
 
 const SLOTS_FIRST = 1 << 12
 /** With a longer run of occupied slots a line is not remembered: somebody makes lines that collide. */
@@ -45,6 +47,7 @@ export class KnownLines {
   readonly #doubles: Float64Array
   // Seeded, so that a sender cannot prepare lines that all fall into one slot.
   readonly #seed = (Math.random() * 0x7fffffff) | 0
+  readonly #tails = new Int32Array(TAILS)
   #slots = new Int32Array(SLOTS_FIRST)
   #mask = SLOTS_FIRST - 1
   // Place 0 is no line, and knows which one came first.
@@ -93,13 +96,14 @@ export class KnownLines {
 
   /** How many samples one of the line stands for. */
   weightOf(line: number): number {
-    return this.#doubles[(line + Line.weight) >> 1] as number
+    return this.#doubles[((this.#words[line + Line.tail] as number) + Tail.weight) >> 1] as number
   }
 
   /** Forgets all lines. */
   renew(): void {
     this.#words[Line.next] = 0
     this.#slots.fill(0)
+    this.#tails.fill(0)
     this.#used = Line.head
     this.#count = 0
     this.#refused = 0
@@ -147,43 +151,66 @@ export class KnownLines {
     const { lineStart, lineEnd, valueStart, valueEnd } = sample
     // Not one that has a sign, or is too long.
     if (lineStart !== this.#missed) return
-    const tailAt = Line.head + wordsOf(valueStart - lineStart)
     const line = this.#used
-    // A double begins the next one.
-    const end = (line + tailAt + wordsOf(lineEnd - valueEnd) + 1) & ~1
+    const hash = hashFor(source, this.#hash)
+    const place = nextPlace(line + Line.head, valueStart - lineStart)
+    const tail = this.#sharedTail(view, valueEnd, lineEnd, place)
+    const end = tail === place ? nextPlace(tail + Tail.bytes, lineEnd - valueEnd) : place
     if (end > this.#words.length) {
       if (++this.#refused > this.#count * REFUSALS_PER_LINE) this.renew()
       return
     }
-    const hash = hashFor(source, this.#hash)
     if (!this.#place(line, hash)) return
     this.#used = end
     this.#vain = 0
     const words = this.#words
     words[line + Line.next] = 0
-    words[line + Line.lengths] = (valueStart - lineStart) | ((lineEnd - valueEnd) << LENGTH_BITS)
+    words[line + Line.tail] = tail
     words[line + Line.hash] = hash
     words[line + Line.source] = source
     words[line + Line.entry] = entry
-    this.#doubles[(line + Line.weight) >> 1] = sample.weight
-    for (let at = lineStart, to = line + Line.head; at < valueStart; at += 4, to++) words[to] = view.getInt32(at, true)
-    for (let at = valueEnd, to = line + tailAt; at < lineEnd; at += 4, to++) words[to] = view.getInt32(at, true)
+    words[line + Line.headLength] = valueStart - lineStart
+    this.#copy(view, lineStart, valueStart, line + Line.head)
+    if (tail === place) {
+      words[tail + Tail.length] = lineEnd - valueEnd
+      this.#doubles[(tail + Tail.weight) >> 1] = sample.weight
+      this.#copy(view, valueEnd, lineEnd, tail + Tail.bytes)
+      this.#tails[this.#tailSlot(view, valueEnd, lineEnd)] = tail
+    }
     words[this.#last + Line.next] = line
     this.#last = line
     if (++this.#count * 2 > this.#mask) this.#rehash()
   }
 
+  /** The place of a tail that is at hand; `place` when it is not. */
+  #sharedTail(view: DataView, start: number, end: number, place: number): number {
+    const tail = this.#tails[this.#tailSlot(view, start, end)] as number
+    const isSame = tail !== 0 && this.#words[tail + Tail.length] === end - start && this.#equals(tail + Tail.bytes, view, start, end - start)
+    return isSame ? tail : place
+  }
+
+  #tailSlot(view: DataView, start: number, end: number): number {
+    this.#hash = this.#seed
+    this.#hashTo(LINE_FEEDS, view, start, end)
+    return hashFor(0, this.#hash) & (TAILS - 1)
+  }
+
+  #copy(view: DataView, start: number, end: number, to: number): void {
+    for (let at = start, word = to; at < end; at += 4, word++) this.#words[word] = view.getInt32(at, true)
+  }
+
   /** Whether a line begins at `start` that differs from a known one, of a source that is looked for, in its number alone. */
   #isAt(line: number, view: DataView, start: number): boolean {
-    const source = this.#words[line + Line.source] as number
+    const words = this.#words
+    const source = words[line + Line.source] as number
     if (source !== this.#source && source !== this.#otherSource) return false
-    const lengths = this.#words[line + Line.lengths] as number
-    const head = lengths & LENGTH_MASK
+    const head = words[line + Line.headLength] as number
     // No part of a line has an LF in it: neither can go beyond the end of this one.
     if (!this.#equals(line + Line.head, view, start, head) || !this.#readNumber(view, start + head)) return false
-    const tail = lengths >>> LENGTH_BITS
-    const end = this.#numberEnd + tail
-    if (!this.#equals(line + Line.head + wordsOf(head), view, this.#numberEnd, tail) || view.getUint8(end) !== LF) return false
+    const tail = words[line + Line.tail] as number
+    const length = words[tail + Tail.length] as number
+    const end = this.#numberEnd + length
+    if (!this.#equals(tail + Tail.bytes, view, this.#numberEnd, length) || view.getUint8(end) !== LF) return false
     this.#end = end
     return true
   }
@@ -286,8 +313,9 @@ export class KnownLines {
   }
 }
 
-function wordsOf(bytes: number): number {
-  return (bytes + 3) >> 2
+/** The first place, for a line or a double, behind the words that so many bytes take. */
+function nextPlace(word: number, bytes: number): number {
+  return (word + ((bytes + 3) >> 2) + 1) & ~1
 }
 
 function turned(h: number, word: number): number {
