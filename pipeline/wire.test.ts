@@ -209,13 +209,13 @@ describe('log records in a fan-out', () => {
 
   test('belong to nobody alone any more when several may read their bytes, and to the only reader otherwise', () => {
     const seen: (boolean | undefined)[] = []
-    const reader: Consumer<LogRecords> = { consume: ({ encoded }) => void seen.push(encoded?.isSole) }
+    const looker: Consumer<LogRecords> = { consume: ({ encoded }) => void seen.push(encoded?.isSole) }
     const encodedLogs = (): EncodedLogs => new EncodedLogs(new Uint8Array([1]), 1)
     const several = new Outlet('logs')
-    several.connect([branch('logs', reader), branch('logs', reader)])
+    several.connect([branch('logs', looker), branch('logs', looker)])
     void several.consume(encodedLogs())
     const one = new Outlet('logs')
-    one.connect([branch('logs', reader)])
+    one.connect([branch('logs', looker)])
     void one.consume(encodedLogs())
     expect(seen).toEqual([false, false, true])
   })
