@@ -27,7 +27,7 @@ export function collectGarbage(): void {
 const YOUNG_BYTES_MAX = 24 * (1 << 20)
 
 /**
- * Collects the young garbage of its thread, in a few milliseconds at most, after each 24 MiB of large buffers that were made and given
+ * Collects the young garbage of its thread, in some milliseconds, after each 24 MiB of large buffers that were made and given
  * up at once. V8 itself looks at the young part of the heap when that is full of objects, to which buffers hardly
  * count; what it does about 64 MiB of them is to mark the whole heap.
  */

@@ -28,8 +28,8 @@ const ANSWER_BYTES_MAX = 1 << 20
 
 /** Sends OTLP requests over one gRPC channel. Compression happens in Node.js' thread pool. */
 export class OtlpGrpcClient implements OtlpClient {
-  /** Requests are copied into gRPC's frames, or compressed, before they are answered. */
-  readonly readsBytesLater = false
+  /** Requests are copied into gRPC's frames at once; but a server may answer while another thread still compresses one. */
+  readonly readsBytesLater: boolean
   readonly #settings: Settings
   readonly #config: OtlpGrpcConfig
   readonly #target: Target
@@ -43,6 +43,7 @@ export class OtlpGrpcClient implements OtlpClient {
   constructor(settings: Settings, config: OtlpGrpcConfig) {
     this.#settings = settings
     this.#config = config
+    this.readsBytesLater = config.compression === 'gzip'
     const target = targetOf(config.endpoint, config.tls.insecure)
     if (target === undefined) throw new Error(`BUG: ${config.endpoint} passed the config check but is not an address`)
     this.#target = target

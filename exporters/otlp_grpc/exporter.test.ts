@@ -5,6 +5,8 @@ import { OtlpExporter } from '../../component/kit/otlp_export/exporter.ts'
 import { AttributeSet } from '../../model/attributes.ts'
 import { type LogRecords, newLogRecord } from '../../model/log_records.ts'
 import { decodeLogs, decodeMetrics, decodeTraces } from '../../model/otlp/decode.ts'
+import { encodeLogs } from '../../model/otlp/encode.ts'
+import { EncodedLogs } from '../../model/otlp/encoded_logs.ts'
 import { encodeExportResponse, encodeStatus } from '../../model/otlp/responses.ts'
 import { newSpan } from '../../model/traces.ts'
 import { checkedConfig } from '../../test/fakes/checked_config.ts'
@@ -43,6 +45,23 @@ async function exporterTo(endpoint: string, given: object = {}): Promise<{ reado
   open.push({ stop: () => exporter.shutdown({ signal: AbortSignal.abort() }) })
   return { exporter, settings }
 }
+
+test.for([
+  { compression: 'none', isShared: false, isFreed: true },
+  { compression: 'none', isShared: true, isFreed: false },
+  // Another thread may still read the request when the answer comes.
+  { compression: 'gzip', isShared: false, isFreed: false },
+])('records that were encoded before arrive whole; their memory is freed then: $isFreed, with $compression, shared: $isShared', async (given) => {
+  const to = await server()
+  const { exporter } = await exporterTo(`127.0.0.1:${to.port}`, { compression: given.compression, sending_queue: { enabled: true } })
+  const bytes = Uint8Array.from(encodeLogs(LOGS))
+  const logs = new EncodedLogs(bytes, 2)
+  if (given.isShared) logs.share()
+  await exporter.consumers.logs?.consume(logs)
+  await exporter.shutdown({ signal: new AbortController().signal })
+  expect(decodeLogs(to.requests[0]?.body as Buffer).groups[0]?.records.map(({ body }) => body)).toEqual(['one', 'two'])
+  expect(bytes.length === 0).toBe(given.isFreed)
+})
 
 test('logs, metrics and spans arrive at their services, compressed or not', async () => {
   for (const compression of ['gzip', 'none']) {
