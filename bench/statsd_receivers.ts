@@ -1,5 +1,9 @@
-/** Programs that receive StatsD, started to be measured: the daemon as it was built, the statsd_exporter and the Go Collector. */
-import { spawn } from 'node:child_process'
+/**
+ * Programs that receive StatsD, started to be measured: the daemon as it was built, the statsd_exporter, the Go Collector, and a
+ * socket of Node.js that only counts.
+ */
+import { fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -96,6 +100,28 @@ export async function startExporter(binary: string, load: Load): Promise<Receive
       await ended
       process.off('exit', kill)
       rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** What no receiver with `node:dgram` can be better than, except by waking up seldomer. */
+export async function startBare(load: Load): Promise<Receiver> {
+  const port = await freePort()
+  const child = fork(join(import.meta.dirname, 'statsd_bare.ts'), [String(port)], { execArgv: [] })
+  await once(child, 'message')
+  return {
+    name: 'node:dgram, only counted',
+    pid: child.pid ?? 0,
+    port,
+    rateMax: Number.POSITIVE_INFINITY,
+    lines: async () => {
+      child.send('how many?')
+      const [datagrams] = (await once(child, 'message')) as [number]
+      return datagrams * load.lines
+    },
+    stop: async () => {
+      child.disconnect()
+      await once(child, 'exit')
     },
   }
 }

@@ -4,8 +4,11 @@
  */
 export const PACED_BUFFER_BYTES_MIN = 1 << 20
 
-/** Packets are read so often at most, unless so many wait that one turn cannot take them all. */
-const TURN_MS = 1
+/**
+ * Packets are read so often at most, unless so many wait that one turn cannot take them all. Seldomer would not save more, with
+ * what else the thread does waiting for it.
+ */
+const TURN_MS = 2
 /** Of the datagrams of a socket libuv reads so many in one turn of the event loop. */
 const FULL_TURN = 32
 /** So often and for so long it is looked whether the thread has time at all. */
@@ -29,9 +32,9 @@ export interface PacedThread {
  * Lets a thread that could take each datagram as it comes wait a little instead, so that several come at once.
  *
  * To wake up for one datagram costs about as much as to read and count two. A turn of the event loop that brought datagrams, but
- * not as many as it could have, therefore sleeps until a millisecond has passed since the one before; meanwhile the kernel
- * keeps what comes. A thread that is busy, with this or anything else, does not sleep: then nothing has to wait for it, and its
- * turns are full anyway.
+ * not as many as it could have, therefore sleeps until two milliseconds have passed since the one before; meanwhile the
+ * kernel keeps what comes. A thread that is busy, with this or anything else, does not sleep: then nothing has to wait for it,
+ * and its turns are full anyway.
  */
 export class ReadPacer {
   readonly #thread: PacedThread
