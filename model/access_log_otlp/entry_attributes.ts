@@ -12,6 +12,7 @@ import { HTTP_USE, TCP_USE } from './fields.ts'
 import { FullUrl } from './full_url.ts'
 import { errorType } from './outcome.ts'
 import { QUERY_BYTES_MAX, REDACTED_QUERY_BYTES_MAX, Redaction, type RedactionOptions, redactQuery } from './redaction.ts'
+import type { QueryForm } from './straight/query.ts'
 import { StraightAttributes, type TakeField } from './straight/straight_attributes.ts'
 
 /** Different response flags, errors and the like that are kept encoded. */
@@ -105,9 +106,10 @@ export class EntryAttributes {
     this.#grpcStatus = GRPC_STATUS_NAMES.map((name) => attributeBlob(text('rpc.response.status_code', name)))
     this.#http = compileUse(HTTP_USE, tag, options.hasDetail)
     this.#tcp = compileUse(TCP_USE, tag, options.hasDetail)
-    this.#straight = new StraightAttributes({ http: { use: HTTP_USE, compiled: this.#http }, tcp: { use: TCP_USE, compiled: this.#tcp } }, tag)
-    this.#edges = new EdgeAttributes(tag)
     this.#redaction = new Redaction(options)
+    const uses = { http: { use: HTTP_USE, compiled: this.#http }, tcp: { use: TCP_USE, compiled: this.#tcp } }
+    this.#straight = new StraightAttributes(uses, { tag, query: queryFormOf(this.#redaction) })
+    this.#edges = new EdgeAttributes(tag)
     this.#fullUrl = new FullUrl(this.#redaction)
     this.#maps = new MapAttributes(this.#redaction, options.tags)
   }
@@ -486,6 +488,12 @@ function unsignedAt(bytes: Uint8Array, at: number): number {
   if (byte < 128) return value
   byte = bytes[at + 3] as number
   return byte < 128 ? value | (byte << 21) : varintUnsigned(bytes, at)
+}
+
+function queryFormOf({ query, isPlain }: Redaction): QueryForm {
+  if (query === 'none') return 'shown'
+  if (query === 'whole') return 'left_out'
+  return isPlain ? 'redacted' : 'later'
 }
 
 function isUdp(logType: number): boolean {

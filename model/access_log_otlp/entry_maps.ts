@@ -32,10 +32,6 @@ const PEER_KEYS = new Set([
 ])
 const GRPC_STATS = 'envoy.filters.http.grpc_stats'
 
-/** Values of filter state and metadata that are remembered with what they become: peers and the like come again and again. */
-const VALUES = { entriesMax: 4096, bytesMax: 4 << 20 }
-const VALUE_BYTES_MAX = 4096
-
 /** Different names of headers, tags and filter state that are remembered. */
 const NAMES = { entriesMax: 8192, bytesMax: 1 << 20 }
 
@@ -52,9 +48,6 @@ export class MapAttributes {
   readonly #isTag: (name: string) => boolean
   readonly #names = new ByteInterner(NAMES)
   readonly #known = new Map<string, (Name | undefined)[]>()
-  readonly #values = new ByteInterner(VALUES)
-  /** Whole attributes, by name and id of the value. */
-  readonly #encoded = new Map<string, (Uint8Array | undefined)[]>()
   readonly #redacted = new DataView(new TextEncoder().encode(REDACTED).buffer)
   #logs!: AccessLogs
   #view!: DataView
@@ -76,10 +69,6 @@ export class MapAttributes {
       this.#names.renew()
       this.#known.clear()
     }
-    if (this.#values.isFull || this.#encoded.size > NAMES.entriesMax) {
-      this.#values.renew()
-      this.#encoded.clear()
-    }
   }
 
   /**
@@ -99,34 +88,6 @@ export class MapAttributes {
       if (treatment === 'redacted') out.texts(key, this.#redacted, 0, REDACTED.length)
       else out.texts(key, this.#view, this.#valueAt, this.#valueEnd)
     } else if (how === How.tag) out.text(key, this.#view, this.#valueAt, this.#valueEnd)
-    else this.#value(name, out, false)
-  }
-
-  /** A value that is an object, from memory where it is known. */
-  #value(name: Name, out: AttributeBuffer, isStruct: boolean): void {
-    const length = this.#valueEnd - this.#valueAt
-    if (length === 0 || length > VALUE_BYTES_MAX) {
-      this.#object(name, out, isStruct)
-      return
-    }
-    const id = this.#values.intern(this.#logs.message, this.#view, this.#valueAt, this.#valueEnd)
-    let known = this.#encoded.get(name.attribute)
-    if (known === undefined) {
-      known = []
-      this.#encoded.set(name.attribute, known)
-    }
-    const encoded = known[id]
-    if (encoded !== undefined) {
-      out.raw(encoded)
-      return
-    }
-    const start = out.at
-    this.#object(name, out, isStruct)
-    known[id] = out.slice(start)
-  }
-
-  #object(name: Name, out: AttributeBuffer, isStruct: boolean): void {
-    if (isStruct) writeStruct(out, name.attribute, this.#logs.message.subarray(this.#valueAt, this.#valueEnd))
     else this.#any(name, out)
   }
 
@@ -136,7 +97,8 @@ export class MapAttributes {
     while (maps.next()) {
       if (maps.wire !== 2 || maps.field > 2 || !this.#find(maps.start, maps.end)) continue
       const name = this.#name(How.metadata, prefix)
-      this.#value(name, out, maps.field === 1)
+      if (maps.field === 1) writeStruct(out, name.attribute, this.#logs.message.subarray(this.#valueAt, this.#valueEnd))
+      else this.#any(name, out)
     }
   }
 
@@ -186,7 +148,7 @@ export class MapAttributes {
     return 'shown'
   }
 
-  /** A value by its type; rare, so that objects do no harm. */
+  /** A value by its type. The straight way remembers what it became, so that objects do no harm. */
   #any({ attribute, key }: Name, out: AttributeBuffer): void {
     const bytes = this.#logs.message
     const any = new WireFields(bytes, this.#valueAt, this.#valueEnd)

@@ -6,10 +6,11 @@ import { type CompiledField, type CompiledUse, How } from '../compiled_use.ts'
 import type { FieldUse, MessageUse } from '../fields.ts'
 import { type AttributeWriters, writeAttributes } from './attributes.ts'
 import { Control, MEMORY_PAGES, Place } from './memory.ts'
+import type { QueryForm } from './query.ts'
 import { orFail, type ValueWriters, writeValues } from './values.ts'
 
-/** What is left to the general way as often as it comes. */
-const EACH_LATER = new Set<number>([How.requestHeader, How.responseHeader, How.tag, How.filterState, How.metadata])
+/** What the general way makes of these is remembered: few different ones come again and again, and their bytes are all that they depend on. */
+export const REMEMBERED: ReadonlySet<number> = new Set([How.filterState, How.metadata, How.flags])
 
 /** Wire types of fields that are no attribute, where they are not 2. */
 const SKIPPED_WIRE: { readonly [As in FieldUse['as']]?: number } = { number: 0, names: 0, true: 0, request_body: 0, response_body: 0, double: 1 }
@@ -27,11 +28,17 @@ export interface StraightProgram {
   readonly fields: readonly CompiledField[]
 }
 
-/** Writes the program: a function for each of `uses`, under its name, that takes start and end of an entry. `tag` is what every attribute begins with. */
-export function writeProgram(uses: Readonly<Record<string, StraightUse>>, tag: number): StraightProgram {
+export interface ProgramOptions {
+  /** What every attribute begins with (`AttributeTag`). */
+  readonly tag: number
+  readonly query: QueryForm
+}
+
+/** Writes the program: a function for each of `uses`, under its name, that takes start and end of an entry; and `remember` (see `writeKnown`). */
+export function writeProgram(uses: Readonly<Record<string, StraightUse>>, { tag, query }: ProgramOptions): StraightProgram {
   const module = new WasmModule(MEMORY_PAGES)
   const attributes = writeAttributes(module, tag)
-  const writer = new MessageWriter(module, { tag, attributes, values: writeValues(module, attributes) })
+  const writer = new MessageWriter(module, { tag, attributes, values: writeValues(module, attributes, query) })
   for (const [name, use] of Object.entries(uses)) {
     const message = writer.write(name, use)
     module.function(`${name}_entry`, 2, (_, at, end) =>
@@ -118,13 +125,14 @@ class MessageWriter {
         return fields.bytes(n, all(noted(Control.hostAt, at, length), when(length, orFail(out, values.authority(out, ...key, ...other, at, next)))))
       case How.path: {
         const query = this.#number({ ...field, how: How.query, key: field.otherKey })
-        return fields.bytes(n, all(noted(Control.pathAt, at, length), when(length, orFail(out, values.path(out, ...key, query, at, next, end)))))
+        return fields.bytes(n, all(noted(Control.pathAt, at, length), when(length, orFail(out, values.path(out, ...key, ...other, query, at, next, end)))))
       }
       case How.streamId:
         return fields.bytes(n, when(length, orFail(out, values.streamId(out, ...key, at, length))))
       default: {
+        if (REMEMBERED.has(field.how)) return this.#remembered(field, place)
         const later = this.#later(field, place)
-        if (EACH_LATER.has(field.how)) return fields.eachBytes(n, later)
+        if (field.isRepeated) return fields.eachBytes(n, later)
         // A list is read from its first item on.
         return field.how === How.namesList ? all(fields.bytes(n, later), fields.eachBytes(n, [])) : fields.bytes(n, later)
       }
@@ -141,6 +149,11 @@ class MessageWriter {
     const isKnown = and(eq(length, 1), lt(load8(at), encoded.length))
     const write = set(out, this.#writers.attributes.blob(out, load(entry), load(entry, 4)))
     return when(isKnown, write, this.#later(field, { fields, end }))
+  }
+
+  #remembered(field: CompiledField, { n, fields, out, end }: FieldPlace): Code {
+    const write = orFail(out, this.#writers.values.known(out, this.#number(field), fields.at, fields.next, end))
+    return field.isRepeated ? fields.eachBytes(n, write) : fields.bytes(n, write)
   }
 
   #later(field: CompiledField, { fields, end }: Pick<FieldPlace, 'fields' | 'end'>): Code {

@@ -27,7 +27,9 @@ import {
 import type { Callable, WasmModule } from '../../../lib/wasm/module.ts'
 import { Fields } from '../../../lib/wasm/protobuf_fields.ts'
 import { type AttributeWriters, writeEqual, writeFind } from './attributes.ts'
+import { writeKnown } from './known.ts'
 import { Control, LATER_MAX, Later, Place } from './memory.ts'
+import { type QueryForm, writeQuery } from './query.ts'
 
 const HIGH_BITS = 0x8080808080808080n
 const [COLON, QUESTION, CLOSING, ZERO] = [0x3a, 0x3f, 0x5d, 0x30]
@@ -47,24 +49,28 @@ export interface ValueWriters {
   readonly address: Callable
   /** `host`, `host:port` or `[v6]:port`: keys of host and port and their lengths, start, end. */
   readonly authority: Callable
-  /** A path up to its query: key and its length, the number of the field for the query, start, end, end of the message around it. */
+  /** A path and its query: keys of both and their lengths, the number of the field for the query, start, end, end of the message around it. */
   readonly path: Callable
   /** A text unless it is the request id of the entry: key and its length, start, length. */
   readonly streamId: Callable
+  /** A value that may have been seen before; see `writeKnown`. */
+  readonly known: Callable
 }
 
-/** Adds the functions. */
-export function writeValues(module: WasmModule, attributes: AttributeWriters): ValueWriters {
+/** Adds the functions; `query` is what becomes of queries. */
+export function writeValues(module: WasmModule, attributes: AttributeWriters, query: QueryForm): ValueWriters {
   const find = writeFind(module)
+  const equal = writeEqual(module)
   const later = writeLater(module)
   return {
     later,
+    known: writeKnown(module, { attributes, equal, later }),
     duration: writeDuration(module, attributes),
     wrapped: writeWrapped(module, attributes),
     address: writeAddress(module, attributes),
     authority: writeAuthority(module, attributes, find),
-    path: writePath(module, { attributes, find, later }),
-    streamId: writeStreamId(module, attributes),
+    path: writePath(module, { attributes, find, query: writeQuery(module, { attributes, find, later }, query) }),
+    streamId: writeStreamId(module, attributes, equal),
   }
 }
 
@@ -94,8 +100,7 @@ function writeDuration(module: WasmModule, attributes: AttributeWriters): Callab
   return module.function('duration', 5, (locals, out, key, keyLength, at, end) => {
     const fields = new Fields(locals, at, end)
     const [seconds, nanos] = [locals.long(), locals.long()]
-    // In front of what is written: it is overwritten by the next.
-    const scratch = Place.control + 48
+    const scratch = Place.control + Control.double
     const sum = double.add(double.mul(double.ofLong(seconds), double.constant(1e9)), double.ofLong(nanos))
     return all(
       fields.begin(),
@@ -172,23 +177,22 @@ function writeAuthority(module: WasmModule, attributes: AttributeWriters, find: 
 interface PathParts {
   readonly attributes: AttributeWriters
   readonly find: Callable
-  readonly later: Callable
+  readonly query: Callable
 }
 
-function writePath(module: WasmModule, { attributes, find, later }: PathParts): Callable {
-  return module.function('path', 7, (locals, out, key, keyLength, queryField, at, end, messageEnd) => {
+function writePath(module: WasmModule, { attributes, find, query }: PathParts): Callable {
+  return module.function('path', 9, (locals, out, key, keyLength, queryKey, queryKeyLength, queryField, at, end, messageEnd) => {
     const mark = locals.int()
     return all(
       set(mark, find(QUESTION, at, end)),
       orFail(out, attributes.text(out, key, keyLength, at, sub(mark, at))),
-      when(lt(add(mark, 1), end), when(isZero(later(queryField, add(mark, 1), end, messageEnd)), give(0))),
+      when(lt(add(mark, 1), end), orFail(out, query(out, queryKey, queryKeyLength, queryField, add(mark, 1), end, messageEnd))),
       give(out),
     )
   })
 }
 
-function writeStreamId(module: WasmModule, attributes: AttributeWriters): Callable {
-  const equal = writeEqual(module)
+function writeStreamId(module: WasmModule, attributes: AttributeWriters, equal: Callable): Callable {
   return module.function('stream_id', 5, (_, out, key, keyLength, at, length) =>
     all(
       when(eq(load(Place.control, Control.requestIdLength), length), when(equal(at, load(Place.control, Control.requestIdAt), length), give(out))),
