@@ -61,7 +61,10 @@ export interface ServiceSpec {
   readonly drain_timeout: string
 }
 
-/** The built-in components by kind and type; aliases are resolved by the config loader and never reach a registry. */
+/**
+ * The built-in components by kind and type; aliases are resolved by the config loader and never reach a registry. There may be more
+ * of them later, when a config has named more.
+ */
 export interface Registry {
   readonly factories: readonly Factory[]
 }

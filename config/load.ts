@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
+import type { ComponentKind } from '../component/component.ts'
 import type { ComponentSpec, GraphSpec, PipelineSpec, Registry, ServiceSpec } from '../component/spec.ts'
 import { checkComponents, type Definition, type Definitions } from './components.ts'
 import { coursesOf, insertedCrossing } from './courses.ts'
 import { addressOf, type RunningExtension, runningExtensions } from './extension_uses.ts'
 import { checkGraph } from './graph_check.ts'
-import { SECTIONS } from './ids.ts'
+import { kindOf, parseId, SECTIONS } from './ids.ts'
 import { checkListeners, listenersOf } from './listeners.ts'
 import { type ConfigNode, formatPath, keyOrigin, nodeAt, toPlain, valueOrigin } from './node.ts'
 import { type Pipeline, readExtensions, readPipelines } from './pipelines.ts'
@@ -55,6 +56,31 @@ export interface CheckedConfig {
  */
 export function loadConfig(request: LoadRequest): LoadResult {
   const problems = new ProblemList()
+  const { root, files } = readDocument(request, problems)
+  const checked = root === undefined ? undefined : checkDocument(root, request.registry, problems)
+  const result = { problems: problems.problems(), warnings: problems.warnings(), files }
+  return checked === undefined || !problems.isEmpty ? result : { ...result, ...checked }
+}
+
+/** Kinds and types of the components that a config has, as it writes them; of a config with problems what can be read. */
+export function namedComponents(request: Omit<LoadRequest, 'registry'>): readonly { readonly kind: ComponentKind; readonly type: string }[] {
+  const { root } = readDocument(request, new ProblemList())
+  if (root === undefined) return []
+  return SECTIONS.flatMap((section) => {
+    const node = nodeAt(root, [section])
+    const keys = node?.kind === 'map' ? [...node.entries.keys()] : []
+    return keys.flatMap((key) => {
+      const type = parseId(key)?.type
+      return type === undefined ? [] : [{ kind: kindOf(section), type }]
+    })
+  })
+}
+
+/** The sources as one document, references replaced; undefined when nothing could be read. */
+function readDocument(
+  request: Omit<LoadRequest, 'registry'>,
+  problems: ProblemList,
+): { readonly root: ConfigNode | undefined; readonly files: readonly string[] } {
   const orders = new Map<string, number>()
   const files = new Set<string>()
   const read = request.readFile ?? ((path: string) => readFileSync(path, 'utf8'))
@@ -71,9 +97,8 @@ export function loadConfig(request: LoadRequest): LoadResult {
     },
   }
   const merged = readSources({ sources: request.sources, overrides: request.overrides ?? [] }, outside, problems)
-  const checked = merged === undefined ? undefined : checkDocument(substitute(merged, outside, problems), request.registry, problems)
-  const result = { problems: problems.problems(), warnings: problems.warnings(), files: [...files] }
-  return checked === undefined || !problems.isEmpty ? result : { ...result, ...checked }
+  const root = merged === undefined ? undefined : substitute(merged, outside, problems)
+  return { root, files: [...files] }
 }
 
 function checkDocument(root: ConfigNode, { factories }: Registry, problems: ProblemList): Pick<LoadResult, 'spec' | 'config'> | undefined {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { defineReceiver } from '../component/factory.ts'
+import { defineReceiver, type Factory } from '../component/factory.ts'
 import type { Registry } from '../component/spec.ts'
-import { fakeCountedLines, fakeRegistry } from '../test/fakes/components.ts'
+import { fakeCountedLines, fakeLines, fakeRegistry } from '../test/fakes/components.ts'
 import { type GraphSketch, graphSpec } from '../test/fakes/graph_spec.ts'
 import { FactoryTable, type GraphPlan, listensOf, type PlanNode, type SidePlan } from './plan.ts'
 import { planGraph } from './planner.ts'
@@ -76,6 +76,14 @@ test('a receiver with two halves listens in the half that says so', () => {
   const table = new FactoryTable(factories)
   expect(listensOf(ingest.nodes[0] as PlanNode, table).map(({ address }) => address)).toEqual(['127.0.0.1:1'])
   expect(listensOf(main.nodes[0] as PlanNode, table).map(({ address }) => address)).toEqual(['127.0.0.1:2'])
+})
+
+test('a table knows what comes into its registry later', () => {
+  const factories: Factory[] = []
+  const table = new FactoryTable({ factories })
+  expect(() => table.get('receiver', fakeLines.type)).toThrow('BUG')
+  factories.push(fakeLines)
+  expect(table.get('receiver', fakeLines.type)).toBe(fakeLines)
 })
 
 test('a pipeline that both kinds of receivers feed is on both sides', () => {

@@ -63,11 +63,13 @@ export class PlanError extends Error {
   }
 }
 
-/** Factories by kind and type. */
+/** Factories by kind and type, those included that come into the registry later. */
 export class FactoryTable {
+  readonly #registry: Registry
   readonly #factories = new Map<string, Factory>()
 
   constructor(registry: Registry) {
+    this.#registry = registry
     this.add(registry)
   }
 
@@ -82,7 +84,9 @@ export class FactoryTable {
   get(kind: 'extension', type: string): ExtensionFactory
   get(kind: NodeKind, type: string): Factory
   get(kind: NodeKind, type: string): Factory {
-    const factory = this.#factories.get(`${kind}:${type}`)
+    const key = `${kind}:${type}`
+    if (!this.#factories.has(key)) this.add(this.#registry)
+    const factory = this.#factories.get(key)
     if (factory === undefined) throw new Error(`BUG: no ${kind} of type ${type}; the config check should have said so`)
     return factory
   }

@@ -1,9 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { Registry } from '../../component/spec.ts'
 import { jsonSchema } from '../../config/json_schema.ts'
-import { loadConfig } from '../../config/load.ts'
 import { didYouMean } from '../../lib/did_you_mean.ts'
-import { type ConfigFlags, loadOrReport, withConfigFlags } from './cli_config.ts'
+import { type ConfigFlags, loadNamedOrReport, loadWithNamed, type RegistryLoading, withConfigFlags } from './cli_config.ts'
 import type { CliIo } from './cli_io.ts'
 import { listComponents } from './components_command.ts'
 import { EXIT } from './exit_codes.ts'
@@ -16,6 +15,8 @@ import { version } from './version.ts'
 /** What the command line needs of the program. */
 export interface CliContext {
   readonly registry: Registry
+  /** Brings components into `registry`; absent where all are there. */
+  readonly loading?: RegistryLoading
   readonly io: CliIo
 }
 
@@ -50,6 +51,9 @@ const LAZY: Readonly<Record<string, { readonly summary: string; readonly load: (
  * Without a command, the flags are those of `run`, as with the Collector. Never ends the process itself.
  */
 export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
+  // A daemon, which goes on for long, loads what its config names.
+  const isRun = args[0] === undefined || args[0] === 'run' || args[0].startsWith('-')
+  if (!isRun) await context.loading?.loadAll()
   const { program, outcome } = buildProgram(context)
   const lazy = await loadLazy(args, { ...context, exit: (code) => void (outcome.code = code) })
   for (const [name, { summary }] of Object.entries(LAZY)) {
@@ -166,7 +170,7 @@ function oneOf<T extends string>(...allowed: readonly T[]): (value: string) => T
   }
 }
 
-function addRun(program: Command, { registry, io }: CliContext, outcome: { code?: number }): void {
+function addRun(program: Command, context: CliContext, outcome: { code?: number }): void {
   withConfigFlags(program.command('run', { isDefault: true }).summary('run the daemon (also without the word run)'))
     .description('Runs the daemon until SIGTERM or SIGINT. SIGHUP reads the config again; a bad one leaves everything as it is.')
     .option('--watch', 'read the config again whenever one of its files changes')
@@ -175,7 +179,7 @@ function addRun(program: Command, { registry, io }: CliContext, outcome: { code?
       examples('meshscope run --config collector.yaml', 'meshscope --config collector.yaml --watch --set service.telemetry.logs.level=debug'),
     )
     .action(async (flags: ConfigFlags & { readonly watch?: boolean }) => {
-      const loaded = loadOrReport(flags, { registry, io })
+      const loaded = await loadNamedOrReport(flags, context)
       if (typeof loaded === 'number') {
         outcome.code = loaded
         return
@@ -184,8 +188,8 @@ function addRun(program: Command, { registry, io }: CliContext, outcome: { code?
       const { runDaemon } = await import('./run.ts')
       outcome.code = await runDaemon({
         spec: result.spec,
-        registry,
-        reload: async () => loadConfig(request),
+        registry: context.registry,
+        reload: () => loadWithNamed(request, context.loading),
         watchFiles: flags.watch === true ? result.files : [],
       })
     })
