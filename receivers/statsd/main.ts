@@ -5,6 +5,7 @@ import type { MainComponent } from '../../component/factory.ts'
 import type { IngestOrigin, IngestPeer, MainHalf } from '../../component/link.ts'
 import { durationMs } from '../../lib/duration.ts'
 import { watchFiles } from '../../lib/file_watch.ts'
+import { trimHeap } from '../../lib/heap_trim.ts'
 import { SharedRun } from '../../lib/shared_run.ts'
 import { AttributeSet } from '../../model/attributes.ts'
 import { StatHub } from './aggregate/hub.ts'
@@ -18,6 +19,11 @@ import { type MainInstruments, mainInstruments } from './telemetry.ts'
 
 /** The own metrics lag behind the kernel by this at most; a flush looks, too. */
 const KERNEL_LOOK_MS = 250
+/**
+ * After so many new series the heap is trimmed, in some tens of milliseconds: that they all outlive their making lets the young part
+ * of the heap grow by as much as they take, and V8 keeps it while there is traffic.
+ */
+const TRIM_SERIES = 20_000
 /** How long the debug page waits for a worker. */
 const REPORT_MS = 1000
 
@@ -46,6 +52,7 @@ export class StatsdMain implements MainComponent, MainHalf<ToMain> {
   readonly #runs = new SharedRun(() => this.#flush())
   #dropsCounted = 0
   #counted = { overflowed: 0, expired: 0, conflicts: 0 }
+  #trimmedSeries = 0
 
   constructor(settings: Settings, config: StatsdConfig, next: ConsumerSet) {
     const { telemetry, id, clock } = settings
@@ -139,6 +146,14 @@ export class StatsdMain implements MainComponent, MainHalf<ToMain> {
     const families = await this.#hub.collect()
     this.#countSeries()
     await this.#next.metrics?.consume({ timeMs: this.#settings.clock.now(), families, isOnDemand })
+    this.#trim()
+  }
+
+  #trim(): void {
+    const { series } = this.#hub.stats()
+    if (series - this.#trimmedSeries >= TRIM_SERIES) trimHeap()
+    else if (series > this.#trimmedSeries) return
+    this.#trimmedSeries = series
   }
 
   /** After a reload that changes the receiver its successor has the same series: those of this one must not stand in their way. */

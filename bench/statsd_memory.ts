@@ -1,0 +1,48 @@
+/**
+ * Resident memory of the built daemon with many StatsD series: idle, while they come, merged for the first time, scraped, and calm
+ * again. `node bench/statsd_memory.ts [--series 100000] [--threads 1]`, after `npm run build`; takes about a minute.
+ */
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { parseArgs, promisify } from 'node:util'
+import { startMeasured } from './daemon_process.ts'
+
+const { values } = parseArgs({ options: { series: { type: 'string', default: '100000' }, threads: { type: 'string', default: '1' } } })
+const series = Number(values.series)
+/** Packets a second, of 26 lines: all series some times a second. */
+const RATE = 20_000
+/** So often all series are merged, with nobody who scrapes. */
+const INTERVAL_S = 10
+/** The heap is trimmed by then. */
+const CALM_S = 25
+
+const daemon = await startMeasured({
+  threads: Number(values.threads),
+  seriesMax: 2 * series,
+  isBuilt: true,
+  statsd: { transport: 'udp', aggregation_interval: `${INTERVAL_S}s` },
+})
+say('idle')
+await send(4)
+say('all series sent, not merged')
+await send(INTERVAL_S)
+say('merged for the first time')
+await send(2 * INTERVAL_S)
+say('under load since')
+await daemon.scrape()
+const { ms } = await daemon.scrape()
+say(`scraped twice, the second time in ${ms.toFixed(0)} ms`)
+await pause(CALM_S * 1000)
+say(`calm, with ${await daemon.own('meshscope_statsd_series')} series`)
+await daemon.stop()
+
+function say(what: string): void {
+  console.log(`${what.padEnd(50)} ${daemon.rssMib().toFixed(0).padStart(5)} MiB, at most ${daemon.takePeakRssMib().toFixed(0)}`)
+}
+
+async function send(seconds: number): Promise<void> {
+  const settings = { port: daemon.alsPort, seconds, transport: 'udp', lines: 26, series, rate: RATE }
+  const args = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)])
+  await promisify(execFile)(process.execPath, [join(import.meta.dirname, 'statsd_load.ts'), ...args])
+}
