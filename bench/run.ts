@@ -15,6 +15,7 @@ const PARTS = new Set([
   'otlp_programs',
   'otlp_requests',
   'otlp_sink',
+  'statsd_bare',
   'statsd_collector',
   'statsd_load',
   'statsd_receivers',
