@@ -30,9 +30,12 @@ export function readEntry(logs: AccessLogs, i: number): AccessLogEntry {
   return readMessage(new WireFields(logs.message, logs.entryAt[i], logs.entryEnd[i]), spec, emptyObject())
 }
 
-/** Without a prototype, so that no key of a map is special. */
+/** Its objects inherit nothing, so that no key of a map is special; unlike those of `Object.create(null)` they are no slow dictionaries. */
+const Bare = function (this: unknown) {} as unknown as new () => Open
+Bare.prototype = Object.freeze(Object.create(null))
+
 function emptyObject(): Open {
-  return Object.create(null) as Open
+  return new Bare()
 }
 
 /** Reads a message into `object`, merging with what is there as protobuf does with a field that comes twice. */
@@ -144,7 +147,29 @@ function wrappedNumber(fields: WireFields): number {
   return value
 }
 
-/** Seconds (field 1) and nanoseconds (field 2) of Duration and Timestamp, together in nanoseconds. */
+/** Seconds and nanoseconds of a Duration or a Timestamp, neither below 0, and less than a second of the latter. */
+interface Span {
+  readonly seconds: number
+  readonly nanos: number
+}
+
+/** Seconds (field 1) and nanoseconds (field 2) of Duration and Timestamp; undefined where they are not as they should be, which `nanosOf` reads. */
+function spanOf(fields: WireFields): Span | undefined {
+  let seconds = 0
+  let nanos = 0
+  while (fields.next()) {
+    if (fields.wire !== 0) continue
+    if (fields.field === 1) seconds = fields.number
+    else if (fields.field === 2) nanos = fields.number
+  }
+  return seconds <= SECONDS_MAX && nanos < NANOS ? { seconds, nanos } : undefined
+}
+
+const NANOS = 1_000_000_000
+/** Below it, `Date` knows the time. */
+const SECONDS_MAX = 8_640_000_000_000
+
+/** Both together in nanoseconds, whatever they are. */
 function nanosOf(fields: WireFields): bigint {
   let seconds = 0n
   let nanos = 0n
@@ -167,23 +192,27 @@ function signedOf(fields: WireFields): bigint {
   return BigInt.asIntN(64, value)
 }
 
-function durationText(fields: WireFields): string {
-  const nanos = nanosOf(fields)
+function durationText(message: WireFields): string {
+  const span = spanOf(message)
+  if (span !== undefined) return `${span.seconds}${fractionText(span.nanos)}s`
+  const nanos = nanosOf(message.again())
   const size = nanos < 0n ? -nanos : nanos
-  return `${nanos < 0n ? '-' : ''}${size / 1_000_000_000n}${fractionText(size % 1_000_000_000n)}s`
+  return `${nanos < 0n ? '-' : ''}${size / 1_000_000_000n}${fractionText(Number(size % 1_000_000_000n))}s`
 }
 
 /** RFC 3339; times that no date can hold appear as nanoseconds since the epoch. */
-function timeText(fields: WireFields): string {
-  const nanos = nanosOf(fields)
+function timeText(message: WireFields): string {
+  const span = spanOf(message)
+  if (span !== undefined) return `${new Date(span.seconds * 1000).toISOString().slice(0, -5)}${fractionText(span.nanos)}Z`
+  const nanos = nanosOf(message.again())
   const fraction = ((nanos % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n
   const date = new Date(Number((nanos - fraction) / 1_000_000n))
-  return Number.isNaN(date.getTime()) ? String(nanos) : `${date.toISOString().slice(0, -5)}${fractionText(fraction)}Z`
+  return Number.isNaN(date.getTime()) ? String(nanos) : `${date.toISOString().slice(0, -5)}${fractionText(Number(fraction))}Z`
 }
 
 /** A fraction of a second with 3, 6 or 9 digits, or nothing. */
-function fractionText(nanos: bigint): string {
-  if (nanos === 0n) return ''
+function fractionText(nanos: number): string {
+  if (nanos === 0) return ''
   const digits = String(nanos).padStart(9, '0')
   return `.${digits.endsWith('000000') ? digits.slice(0, 3) : digits.endsWith('000') ? digits.slice(0, 6) : digits}`
 }

@@ -17,11 +17,13 @@ export class WireFields {
   end = 0
   isBroken = false
   bytes: Uint8Array
+  #from: number
   #at: number
   #limit: number
 
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     this.bytes = bytes
+    this.#from = start
     this.#at = start
     this.#limit = end
   }
@@ -29,6 +31,7 @@ export class WireFields {
   /** Starts over with another message, so that one walker can serve many. */
   reset(bytes: Uint8Array, start = 0, end = bytes.length): this {
     this.bytes = bytes
+    this.#from = start
     this.#at = start
     this.#limit = end
     this.isBroken = false
@@ -67,6 +70,11 @@ export class WireFields {
   /** A walker over the payload as a message; empty when the field is not length-delimited. */
   message(): WireFields {
     return new WireFields(this.bytes, this.start, this.wire === 2 ? this.end : this.start)
+  }
+
+  /** A walker over the same message, from its start. */
+  again(): WireFields {
+    return new WireFields(this.bytes, this.#from, this.#limit)
   }
 
   /** The payload of a fixed64 field as a double. */

@@ -1,4 +1,4 @@
-import { type AccessLogEntry, type EntryObject, type EntryValue, readEntry } from '../../model/access_log_entry.ts'
+import { type EntryObject, type EntryValue, readEntry } from '../../model/access_log_entry.ts'
 import { REDACTED, type Redaction } from '../../model/access_log_otlp/redaction.ts'
 import { type AccessLogs, EntryClass, EntryKind } from '../../model/access_logs.ts'
 import type { Edge } from '../../model/edges.ts'
@@ -18,33 +18,30 @@ export function bodyText(form: 'json' | 'text', logs: AccessLogs, i: number, red
 function entryJson(logs: AccessLogs, i: number, redaction: Redaction): string {
   const { nodeId, nodeCluster, logName, peer } = logs.origin
   const edge = logs.edges?.get(logs.edge[i] as number)
-  return JSON.stringify({
-    ...redacted(readEntry(logs, i), redaction),
-    proxy: withoutEmpty({ nodeId, cluster: nodeCluster, logName, peer }),
-    ...(edge === undefined ? {} : { mesh: meshOf(edge, logs.entryClass[i] as number) }),
-  })
+  // Made for this call, so that it can be changed.
+  const entry = readEntry(logs, i) as Record<string, EntryValue>
+  redact(entry['request'], redaction)
+  redact(entry['response'], redaction)
+  entry['proxy'] = withoutEmpty({ nodeId, cluster: nodeCluster, logName, peer })
+  if (edge !== undefined) entry['mesh'] = meshOf(edge, logs.entryClass[i] as number)
+  return JSON.stringify(entry)
 }
 
-function redacted(entry: AccessLogEntry, redaction: Redaction): AccessLogEntry {
-  const request = entry['request']
-  const response = entry['response']
-  return {
-    ...entry,
-    ...(isObject(request) ? { request: redactedMessage(request, redaction) } : {}),
-    ...(isObject(response) ? { response: redactedMessage(response, redaction) } : {}),
+const URLS = ['path', 'originalPath', 'referer']
+const HEADERS = ['requestHeaders', 'responseHeaders', 'responseTrailers']
+
+/** Redacts what a message of an entry shows of URLs and headers. */
+function redact(message: EntryValue | undefined, redaction: Redaction): void {
+  if (!isObject(message)) return
+  const open = message as Record<string, EntryValue>
+  for (const key of URLS) {
+    const url = open[key]
+    if (typeof url === 'string') open[key] = redaction.urlText(url)
   }
-}
-
-const URLS = new Set(['path', 'originalPath', 'referer'])
-const HEADERS = new Set(['requestHeaders', 'responseHeaders', 'responseTrailers'])
-
-function redactedMessage(message: EntryObject, redaction: Redaction): EntryObject {
-  return Object.fromEntries(
-    Object.entries(message).map(([key, value]) => {
-      if (URLS.has(key) && typeof value === 'string') return [key, redaction.urlText(value)]
-      return [key, HEADERS.has(key) && isObject(value) ? redactedHeaders(value, redaction) : value]
-    }),
-  )
+  for (const key of HEADERS) {
+    const headers = open[key]
+    if (isObject(headers)) open[key] = redactedHeaders(headers, redaction)
+  }
 }
 
 function redactedHeaders(headers: EntryObject, redaction: Redaction): EntryObject {
@@ -56,7 +53,7 @@ function isObject(value: EntryValue | undefined): value is EntryObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function meshOf(edge: Edge, entryClass: number): Record<string, unknown> {
+function meshOf(edge: Edge, entryClass: number): EntryObject {
   return {
     class: CLASSES.get(entryClass) ?? 'unknown',
     reporter: edge.reporter,

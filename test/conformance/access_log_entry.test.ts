@@ -116,6 +116,47 @@ describe('readEntry', () => {
     )
   })
 
+  test.for([
+    { seconds: 0, nanos: 0, shown: '0s' },
+    { seconds: 3, nanos: 7, shown: '3.000000007s' },
+    { seconds: 0, nanos: 999_999_999, shown: '0.999999999s' },
+    { seconds: 1, nanos: 1_500_000_000, shown: '2.500s' },
+    { seconds: 2, nanos: -500_000_000, shown: '1.500s' },
+    { seconds: -1, nanos: -1000, shown: '-1.000001s' },
+    { seconds: 2 ** 43, nanos: 0, shown: '8796093022208s' },
+    { seconds: 2 ** 53, nanos: 1_000_000, shown: '9007199254740992.001s' },
+  ])('shows a duration of $seconds s and $nanos ns as $shown', ({ seconds: whole, nanos, shown }) => {
+    const duration = { seconds: whole, nanos }
+    const [entry] = entriesOf(encode(own.message, { http_logs: { log_entry: [{ common_properties: { time_to_last_rx_byte: duration } }] } }))
+    expect(entry).toMatchObject({ commonProperties: { timeToLastRxByte: shown } })
+  })
+
+  test.for([
+    { seconds: 0, nanos: 1, shown: '1970-01-01T00:00:00.000000001Z' },
+    { seconds: 1_795_001_000, nanos: 120_000_000, shown: '2026-11-18T11:23:20.120Z' },
+    { seconds: -1, nanos: 0, shown: '1969-12-31T23:59:59Z' },
+    { seconds: 2 ** 45, nanos: 5, shown: '35184372088832000000005' },
+  ])('shows a time of $seconds s and $nanos ns as $shown', ({ seconds: whole, nanos, shown }) => {
+    const [entry] = entriesOf(encode(own.message, { http_logs: { log_entry: [{ common_properties: { start_time: { seconds: whole, nanos } } }] } }))
+    expect(entry).toMatchObject({ commonProperties: { startTime: shown } })
+  })
+
+  test('takes no name of a header for anything else', () => {
+    const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty']
+    const other = (name: string): string => `${name.slice(0, -1)}X`
+    const headers = Object.fromEntries(names.map((name) => [other(name), name]))
+    const bytes = Buffer.from(encode(own.message, { http_logs: { log_entry: [{ request: { request_headers: headers } }] } }))
+    // The generic library would not write them all under these names.
+    for (const name of names) bytes.write(name, bytes.indexOf(other(name)))
+    const [entry] = entriesOf(bytes)
+    const request = entry?.['request'] as Plain | undefined
+    const shown = (request?.['requestHeaders'] ?? {}) as Plain
+    expect(Object.keys(shown)).toEqual(names)
+    expect(names.map((name) => shown[name])).toEqual(names)
+    expect(JSON.parse(JSON.stringify(Object.entries(shown)))).toEqual(names.map((name) => [name, name]))
+    expect('valueOf' in shown).toBe(false)
+  })
+
   test('shows known types inside of filter state, and others as base64', () => {
     const any = (type: string, value: Uint8Array): Plain => ({ type_url: `type.googleapis.com/${type}`, value })
     const struct = own.struct.encode(own.struct.fromObject({ fields: { app: { stringValue: 'reviews' }, toString: { boolValue: true } } })).finish()

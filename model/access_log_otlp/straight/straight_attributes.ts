@@ -53,7 +53,7 @@ export class StraightAttributes {
     this.#tcp = tcp_entry as Entry
     this.#remember = remember as Remember
     crypto.getRandomValues(this.#memory.subarray(Control.seed, Control.seed + 8))
-    this.#forget()
+    this.#words[Control.knownEnd >> 2] = Place.known
   }
 
   /** Takes the message of the next entries. */
