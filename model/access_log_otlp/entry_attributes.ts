@@ -1,4 +1,4 @@
-import { varintEnd, varintSigned, varintUnsigned } from '../../lib/protobuf/wire.ts'
+import { varintEnd, varintUnsigned } from '../../lib/protobuf/wire.ts'
 import { WireFields } from '../../lib/protobuf/wire_fields.ts'
 import { type AccessLogs, EntryKind, LogType } from '../access_logs.ts'
 import { GRPC_STATUS_NAMES } from '../grpc_status.ts'
@@ -8,11 +8,12 @@ import { cipherName } from './ciphers.ts'
 import { type CompiledField, type CompiledUse, compileUse, encodedText, forgetSeen, How } from './compiled_use.ts'
 import { EdgeAttributes, type KnownEdge } from './edge_attributes.ts'
 import { MapAttributes } from './entry_maps.ts'
+import { secondsAt, unsignedAt, wrappedAt } from './field_values.ts'
 import { HTTP_USE, TCP_USE } from './fields.ts'
 import { FullUrl } from './full_url.ts'
 import { errorType } from './outcome.ts'
 import { QUERY_BYTES_MAX, REDACTED_QUERY_BYTES_MAX, Redaction, type RedactionOptions, redactQuery } from './redaction.ts'
-import type { QueryForm } from './straight/query.ts'
+import { queryFormOf } from './straight/query.ts'
 import { StraightAttributes, type TakeField } from './straight/straight_attributes.ts'
 
 /** Different response flags, errors and the like that are kept encoded. */
@@ -259,7 +260,7 @@ export class EntryAttributes {
         out.varint(key, this.#bytes, at, end)
         break
       case How.seconds:
-        out.double(key, this.#seconds(at, end))
+        out.double(key, secondsAt(this.#bytes, at, end))
         break
       case How.names: {
         const value = unsignedAt(this.#bytes, at)
@@ -272,7 +273,7 @@ export class EntryAttributes {
         this.#address(key, field.otherKey, at, end)
         break
       case How.wrapped:
-        out.integer(key, this.#wrapped(at, end))
+        out.integer(key, wrappedAt(this.#bytes, at, end))
         break
       case How.requestBody:
         out.integer(key, this.#logs.requestBodyBytes[this.#row] as number)
@@ -311,7 +312,7 @@ export class EntryAttributes {
         if (varintUnsigned(this.#bytes, at) !== 0) out.bool(key, true)
         break
       case How.cipher:
-        out.string(key, cipherName(this.#wrapped(at, end)))
+        out.string(key, cipherName(wrappedAt(this.#bytes, at, end)))
         break
       case How.flags:
         if (this.#logs.flags[this.#row] !== 0) out.raw(this.#flagsAttribute(this.#logs.flags[this.#row] as number))
@@ -343,28 +344,6 @@ export class EntryAttributes {
       if (rest.field === 1 && name.next()) names.push(name.text())
     }
     return names
-  }
-
-  /** A `google.protobuf.Duration`. */
-  #seconds(start: number, end: number): number {
-    const bytes = this.#bytes
-    let seconds = 0
-    let nanos = 0
-    for (let p = start; p < end; ) {
-      const tag = bytes[p] as number
-      const next = (bytes[p + 1] as number) < 128 ? p + 2 : varintEnd(bytes, p + 1, end)
-      if (next < 0) break
-      if (tag === 16 && next - p <= 5) nanos = unsignedAt(bytes, p + 1)
-      else if (tag === 8) seconds = varintSigned(bytes, p + 1)
-      else if (tag === 16) nanos = varintSigned(bytes, p + 1)
-      p = next
-    }
-    return seconds === 0 ? nanos / 1e9 : (seconds * 1e9 + nanos) / 1e9
-  }
-
-  /** A `google.protobuf.UInt32Value`. */
-  #wrapped(start: number, end: number): number {
-    return start + 1 < end && this.#bytes[start] === 8 && varintEnd(this.#bytes, start + 1, end) > 0 ? unsignedAt(this.#bytes, start + 1) : 0
   }
 
   /** `core.Address`: `{1 socket_address {2 address, 3 port_value}, 2 pipe {1 path}, 3 envoy_internal_address {1 listener, 2 endpoint_id}}`. */
@@ -473,27 +452,6 @@ export class EntryAttributes {
   #decoded(start: number, end: number): string {
     return Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, end - start).toString('utf8')
   }
-}
-
-/** A varint that is known to end; up to four bytes, nearly all, without a call. */
-function unsignedAt(bytes: Uint8Array, at: number): number {
-  let byte = bytes[at] as number
-  if (byte < 128) return byte
-  let value = byte & 127
-  byte = bytes[at + 1] as number
-  value |= (byte & 127) << 7
-  if (byte < 128) return value
-  byte = bytes[at + 2] as number
-  value |= (byte & 127) << 14
-  if (byte < 128) return value
-  byte = bytes[at + 3] as number
-  return byte < 128 ? value | (byte << 21) : varintUnsigned(bytes, at)
-}
-
-function queryFormOf({ query, isPlain }: Redaction): QueryForm {
-  if (query === 'none') return 'shown'
-  if (query === 'whole') return 'left_out'
-  return isPlain ? 'redacted' : 'later'
 }
 
 function isUdp(logType: number): boolean {

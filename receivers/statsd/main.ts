@@ -144,13 +144,12 @@ export class StatsdMain implements MainComponent, MainHalf<ToMain> {
     this.#isDue = false
     this.#lookAtKernel()
     const families = await this.#hub.collect()
-    this.#countSeries()
+    const series = this.#countSeries()
     await this.#next.metrics?.consume({ timeMs: this.#settings.clock.now(), families, isOnDemand })
-    this.#trim()
+    this.#trim(series)
   }
 
-  #trim(): void {
-    const { series } = this.#hub.stats()
+  #trim(series: number): void {
     if (series - this.#trimmedSeries >= TRIM_SERIES) trimHeap()
     else if (series > this.#trimmedSeries) return
     this.#trimmedSeries = series
@@ -163,7 +162,8 @@ export class StatsdMain implements MainComponent, MainHalf<ToMain> {
     if (families.length > 0) await this.#next.metrics?.consume({ timeMs: this.#settings.clock.now(), families })
   }
 
-  #countSeries(): void {
+  /** Returns how many series live. */
+  #countSeries(): number {
     const { series, estimatedSets, overflowed, expired, conflicts } = this.#hub.stats()
     const instruments = this.#instruments
     const before = this.#counted
@@ -173,6 +173,7 @@ export class StatsdMain implements MainComponent, MainHalf<ToMain> {
     instruments.expired.add(expired - before.expired)
     instruments.conflicts.add(conflicts - before.conflicts)
     this.#counted = { overflowed, expired, conflicts }
+    return series
   }
 
   #lookAtKernel(): void {

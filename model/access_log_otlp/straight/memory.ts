@@ -14,7 +14,7 @@ export const Place = {
   slack: 1152 << 10,
   /** Attributes of one entry: what it has in bytes, and at most 128 for each field beside them. */
   out: 3200 << 10,
-  /** A query while it is redacted. */
+  /** A query while it is redacted: `REDACTED_QUERY_BYTES_MAX` and a word. */
   query: 6400 << 10,
   /** Where values that were seen before are remembered: see `Slot`. */
   slots: 6464 << 10,
@@ -66,6 +66,3 @@ export const KNOWN_MAX = SLOTS / 2
 export const Known = { field: 0, length: 4, attributesLength: 8, value: 16 } as const
 /** Longer values are not remembered. */
 export const KNOWN_BYTES_MAX = 4096
-
-/** Queries of more bytes are left to the general way; redacted they are at most five times as long. */
-export const QUERY_BYTES_MAX = 2048

@@ -1,8 +1,8 @@
 import { add, all, give, gt, long, lt, set, store8, sub, when, whilst } from '../../../lib/wasm/code.ts'
 import type { Callable, WasmModule } from '../../../lib/wasm/module.ts'
-import { REDACTED } from '../redaction.ts'
+import { QUERY_BYTES_MAX, REDACTED, type Redaction } from '../redaction.ts'
 import type { AttributeWriters } from './attributes.ts'
-import { Place, QUERY_BYTES_MAX } from './memory.ts'
+import { Place } from './memory.ts'
 
 const [AMPERSAND, EQUALS] = [0x26, 0x3d]
 /** Eight letters, which one word holds. */
@@ -10,6 +10,13 @@ const REDACTED_WORD = Buffer.from(REDACTED).readBigInt64LE()
 
 /** What becomes of a query: shown as it is, with its values `redacted`, not shown, or what the general way makes of it. */
 export type QueryForm = 'shown' | 'redacted' | 'left_out' | 'later'
+
+/** What becomes of queries where they are redacted so. */
+export function queryFormOf({ query, isPlain }: Redaction): QueryForm {
+  if (query === 'none') return 'shown'
+  if (query === 'whole') return 'left_out'
+  return isPlain ? 'redacted' : 'later'
+}
 
 export interface QueryParts {
   readonly attributes: AttributeWriters
