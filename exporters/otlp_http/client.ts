@@ -24,8 +24,8 @@ const ANSWER_BYTES_MAX = 64 << 10
 
 /** Sends OTLP requests over HTTP/1.1. */
 export class OtlpHttpClient implements OtlpClient {
-  /** A server may answer before it has read everything. */
-  readonly readsBytesLater = true
+  /** A server may answer before it has read everything; what is converted or compressed is that before it is sent. */
+  readonly readsBytesLater: boolean
   readonly #settings: Settings
   readonly #config: OtlpHttpConfig
   readonly #partial: PartialSuccesses
@@ -34,6 +34,7 @@ export class OtlpHttpClient implements OtlpClient {
   constructor(settings: Settings, config: OtlpHttpConfig) {
     this.#settings = settings
     this.#config = config
+    this.readsBytesLater = config.encoding === 'proto' && config.compression === 'none'
     this.#partial = new PartialSuccesses(settings.log, () => settings.clock.monotonic())
     this.#sender = new HttpSender(settings, {
       tls: config.tls,

@@ -69,6 +69,15 @@ describe('requests', () => {
     expect(small).toBeLessThan(large)
   })
 
+  test.for([
+    { given: { compression: 'none' }, isReadLater: true },
+    { given: { compression: 'gzip' }, isReadLater: false },
+    { given: { compression: 'none', encoding: 'json' }, isReadLater: false },
+  ])('are bytes that a socket may still read after the answer ($given): $isReadLater', ({ given, isReadLater }) => {
+    const checked = checkedConfig<OtlpHttpConfig>(config, { endpoint: 'http://127.0.0.1:1', ...given })
+    expect(new OtlpHttpClient(fakeSettings('exporter', 'otlp_http'), checked).readsBytesLater).toBe(isReadLater)
+  })
+
   test('go through a proxy when there is one', async () => {
     const [to, proxy] = [await server(), await server()]
     const { exporter } = await exporterTo(to.url, { proxy_url: proxy.url })

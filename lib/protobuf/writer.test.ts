@@ -47,7 +47,7 @@ function write(writer: ProtobufWriter, fields: Fields): void {
   const { child } = fields
   if (child !== undefined) writer.message(16, () => write(writer, child))
   if (fields.doubles !== undefined && fields.doubles.length > 0) writer.packedDoubles(17, fields.doubles)
-  if (fields.counts !== undefined && fields.counts.length > 0) writer.packedFixed64(18, fields.counts)
+  if (fields.counts !== undefined && fields.counts.length > 0) writer.packedFixed64Bigint(18, fields.counts.map(BigInt))
   for (const [key, value] of Object.entries(fields.tags ?? {})) writer.message(2000, () => void writer.string(1, key).string(2, value))
 }
 
@@ -171,11 +171,46 @@ describe('ProtobufWriter', () => {
       fc.property(fc.array(uint64, { minLength: 1 }), fc.integer(), fc.maxSafeNat(), fc.array(count, { minLength: 1 }), (longs, signed, large, counts) => {
         const values = Float64Array.from([7, ...counts, 7])
         const bytes = new ProtobufWriter().packedFixed64Bigint(1, longs).packedVarint(2, longs).sint32(3, signed).fixed64Number(4, large)
-        bytes.packedCounts(5, values, 1, counts.length + 1).packedVarintCounts(6, values, 1, counts.length + 1)
+        const form = new ProtobufWriter().packedDoubles(5, new Float64Array(counts.length))
+        const firstAt = form.length - counts.length * 8
+        const at = bytes.stamp(form.finish())
+        expect(bytes.putCounts(at + firstAt, values, 1, counts.length + 1)).toBe(counts.reduce((sum, value) => sum + Math.round(value), 0))
+        bytes.packedVarintCounts(6, values, 1, counts.length + 1)
         const [a, e] = [longs.map(String), counts.map((value) => String(Math.round(value)))]
         expect(Numbers.toObject(Numbers.decode(bytes.finish()), { longs: String, defaults: true })).toEqual({ a, b: a, c: signed, d: String(large), e, f: e })
       }),
     )
+  })
+
+  test('puts values into fields that stand there already', () => {
+    const form = new ProtobufWriter().fixed64Number(1, 0).double(2, 0).finish()
+    const put = (count: number, ratio: number): Uint8Array => {
+      const writer = new ProtobufWriter(16).string(9, 'before')
+      const at = writer.stamp(form)
+      writer.putCount(at + 1, count)
+      writer.putDouble(at + 10, ratio)
+      return writer.finish()
+    }
+    const counts = [0, 1, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER]
+    for (const count of counts) expect(put(count, -0.5)).toEqual(new ProtobufWriter().string(9, 'before').fixed64Number(1, count).double(2, -0.5).finish())
+    const odd = Float64Array.from([-3, Number.NaN, 0.4, 0.5, 1e300, -0])
+    const writer = new ProtobufWriter()
+    expect(writer.putCounts(writer.stamp(new Uint8Array(48)), odd, 0, 6)).toBe(Number.MAX_SAFE_INTEGER + 1)
+    expect([...new BigUint64Array(writer.finish().buffer)]).toEqual([0n, 0n, 0n, 1n, BigInt(Number.MAX_SAFE_INTEGER), 0n])
+  })
+
+  test('hands many bytes over in their memory when they nearly fill it, and goes on in memory for as many', () => {
+    const writer = new ProtobufWriter(100_000)
+    const fill = (bytes: number, value: number): Uint8Array => writer.raw(new Uint8Array(bytes).fill(value)).take()
+    const copied = fill(80_000, 1)
+    expect(copied.buffer.byteLength).toBe(80_000)
+    const taken = fill(90_000, 2)
+    expect([taken.length, taken.buffer.byteLength]).toEqual([90_000, 100_000])
+    const next = fill(92_000, 3)
+    expect([next.length, next.buffer.byteLength]).toEqual([92_000, 95_625])
+    const [small, last] = [fill(10, 4), fill(3, 5)]
+    expect([copied, taken, next, small, last].map((bytes) => [bytes[0], bytes.at(-1)])).toEqual([1, 2, 3, 4, 5].map((value) => [value, value]))
+    expect(writer.length).toBe(0)
   })
 
   test('counts nothing where there is no count', () => {

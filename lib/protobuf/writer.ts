@@ -11,6 +11,10 @@ const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
 /** The loop is faster up to here; below 128, the length is one byte. */
 const SHORT_TEXT_MAX = 64
 
+/** From here on, bytes are handed over with their memory rather than copied; and how much of the memory they must fill. */
+const TAKEN_BYTES_MIN = 64 << 10
+const TAKEN_SHARE_MIN = 0.85
+
 /**
  * Writes protobuf messages by hand, field by field, into one growing buffer.
  *
@@ -24,6 +28,8 @@ export class ProtobufWriter {
   #bytes: Uint8Array<ArrayBuffer>
   #view: DataView
   #at = 0
+  /** Size of the next memory, at least. */
+  #expected = 0
   /** Where the reserved length of each open message stands, times 8, and how many bytes are reserved for it. */
   readonly #open: number[] = []
 
@@ -196,36 +202,11 @@ export class ProtobufWriter {
     return this.close()
   }
 
-  /** `values[from, to)` as repeated fixed64 in packed form: rounded, and 0 where they are negative. */
-  packedCounts(field: number, values: Float64Array, from: number, to: number): this {
-    this.open(field, (to - from) * 8)
-    this.#reserve((to - from) * 8)
-    for (let i = from; i < to; i++, this.#at += 8) {
-      const value = wholeCount(values[i] as number)
-      // A remainder of large numbers is slow, and they are rare.
-      this.#view.setUint32(this.#at, value <= 0xffff_ffff ? value : value % 0x1_0000_0000, true)
-      this.#view.setUint32(this.#at + 4, value <= 0xffff_ffff ? 0 : Math.floor(value / 0x1_0000_0000), true)
-    }
-    return this.close()
-  }
-
   /** `values[from, to)` as repeated uint64 in packed form: rounded, and 0 where they are negative. */
   packedVarintCounts(field: number, values: Float64Array, from: number, to: number): this {
     this.open(field, to - from)
     this.#reserve((to - from) * 10)
     for (let i = from; i < to; i++) this.#varint(wholeCount(values[i] as number))
-    return this.close()
-  }
-
-  /** Repeated fixed64 in packed form; the values must be safe integers that are not negative. */
-  packedFixed64(field: number, values: ArrayLike<number>): this {
-    this.open(field, values.length * 8)
-    this.#reserve(values.length * 8)
-    for (let i = 0; i < values.length; i++, this.#at += 8) {
-      const value = values[i] as number
-      this.#view.setUint32(this.#at, value % 0x1_0000_0000, true)
-      this.#view.setUint32(this.#at + 4, Math.floor(value / 0x1_0000_0000), true)
-    }
     return this.close()
   }
 
@@ -235,6 +216,43 @@ export class ProtobufWriter {
     this.#bytes.set(fields, this.#at)
     this.#at += fields.length
     return this
+  }
+
+  /**
+   * Copies fields of which some values are put in afterwards, by the three methods below; returns where they begin. That holds until
+   * the message that they are in is closed.
+   */
+  stamp(fields: Uint8Array): number {
+    const at = this.#at
+    this.#reserve(fields.length)
+    this.#copy(fields, 0, fields.length)
+    return at
+  }
+
+  /** Puts a double where one stands. */
+  putDouble(at: number, value: number): void {
+    this.#view.setFloat64(at, value, true)
+  }
+
+  /** Puts a count where a fixed64 of 0 stands; a safe integer that is not negative. */
+  putCount(at: number, value: number): void {
+    this.#view.setUint32(at, value <= 0xffff_ffff ? value : value % 0x1_0000_0000, true)
+    // A remainder of large numbers is slow, and they are rare.
+    if (value > 0xffff_ffff) this.#view.setUint32(at + 4, Math.floor(value / 0x1_0000_0000), true)
+  }
+
+  /** Puts `values[from, to)` where so many fixed64 of 0 stand, each as `wholeCount` makes it; returns their sum. */
+  putCounts(at: number, values: Float64Array, from: number, to: number): number {
+    const view = this.#view
+    let sum = 0
+    for (let i = from, p = at; i < to; i++, p += 8) {
+      const value = values[i] as number
+      const low = value >>> 0
+      if (low === value) view.setUint32(p, low, true)
+      else this.putCount(p, wholeCount(value))
+      sum += low === value ? low : wholeCount(value)
+    }
+    return sum
   }
 
   /** Copies `bytes[start, end)`, whole fields that are already encoded, into the current message. */
@@ -327,6 +345,19 @@ export class ProtobufWriter {
     return bytes
   }
 
+  /**
+   * The bytes as the caller's own, and a fresh start, as `finish` gives them; but many of them, if they nearly fill the memory that they
+   * were written to, come in that memory, and the writer goes on in other memory, which it takes for another message of that size.
+   */
+  take(): Uint8Array<ArrayBuffer> {
+    if (this.#at < TAKEN_BYTES_MIN || this.#at < this.#bytes.length * TAKEN_SHARE_MIN) return this.finish()
+    const bytes = this.view()
+    this.#expected = bytes.length + (bytes.length >> 4)
+    this.#use(new Uint8Array(0))
+    this.reset()
+    return bytes
+  }
+
   #tag(field: number, wireType: number): void {
     this.#reserve(5)
     if (field < 16) this.#bytes[this.#at++] = (field << 3) | wireType
@@ -361,11 +392,11 @@ export class ProtobufWriter {
 
   /** Copies bytes for which room has been reserved; a call of the runtime pays for more than a few only. */
   #copy(bytes: Uint8Array, start: number, end: number): void {
-    if (end - start < 32) for (let p = start; p < end; p++) this.#bytes[this.#at++] = bytes[p] as number
-    else {
-      this.#bytes.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), this.#at)
-      this.#at += end - start
-    }
+    const at = this.#at
+    this.#at += end - start
+    const to = this.#bytes
+    if (end - start < 32) for (let i = 0; i < end - start; i++) to[at + i] = bytes[start + i] as number
+    else to.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), at)
   }
 
   /** Most strings are short ASCII, which a loop writes faster than the encoder; false when it was not (nothing written). */
@@ -391,10 +422,14 @@ export class ProtobufWriter {
   #reserve(more: number): void {
     const needed = this.#at + more
     if (needed <= this.#bytes.length) return
-    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, needed))
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, needed, this.#expected))
     grown.set(this.#bytes.subarray(0, this.#at))
-    this.#bytes = grown
-    this.#view = new DataView(grown.buffer)
+    this.#use(grown)
+  }
+
+  #use(memory: Uint8Array<ArrayBuffer>): void {
+    this.#bytes = memory
+    this.#view = new DataView(memory.buffer)
   }
 }
 

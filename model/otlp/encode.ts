@@ -63,7 +63,7 @@ export function encodeMetrics(metrics: Metrics): Uint8Array<ArrayBuffer> {
 }
 
 function finished(): Uint8Array<ArrayBuffer> {
-  const bytes = writer.finish()
+  const bytes = writer.take()
   if (bytes.length > WRITER_BYTES_MAX) writer = new ProtobufWriter(64 << 10)
   return bytes
 }

@@ -48,7 +48,7 @@ function writePoints(writer: ProtobufWriter, points: FamilyPoints, timeMs: numbe
   const attributesField = attributesFieldOf(family.type)
   const [start, time] = [new Nanoseconds(), new Nanoseconds()]
   time.set(timeMs)
-  const bounds = encodedBounds(family)
+  const form = histogramForm(family)
   let expected = 128
   for (let i = 0; i < series.length; i++) {
     const before = writer.length
@@ -58,7 +58,7 @@ function writePoints(writer: ProtobufWriter, points: FamilyPoints, timeMs: numbe
     // The numbers of these two are the same in points of all types.
     if (start.low !== 0 || start.high !== 0) writer.fixed64Halves(NumberField.start, start.low, start.high)
     writer.fixed64Halves(NumberField.time, time.low, time.high)
-    writeValues(writer, points, points.offset + i * points.stride, bounds)
+    writeValues(writer, points, points.offset + i * points.stride, form)
     const exemplar = points.exemplar?.(i)
     if (exemplar !== undefined) writeExemplar(writer, family.type, exemplar)
     writer.close()
@@ -71,10 +71,10 @@ function attributesFieldOf(type: MetricFamily['type']): number {
   return type === 'exponential_histogram' ? ExponentialField.attributes : NumberField.attributes
 }
 
-function writeValues(writer: ProtobufWriter, { family, values }: FamilyPoints, at: number, bounds: Uint8Array): void {
+function writeValues(writer: ProtobufWriter, { family, values }: FamilyPoints, at: number, form: HistogramForm): void {
   switch (family.type) {
     case 'histogram':
-      writeHistogram(writer, bounds, values, at, at + family.bounds.length + 1)
+      writeHistogram(writer, form, values, at, at + family.bounds.length + 1)
       break
     case 'exponential_histogram':
       writeExponential(writer, family.bucketsMax ?? 0, values, at)
@@ -87,21 +87,34 @@ function writeValues(writer: ProtobufWriter, { family, values }: FamilyPoints, a
   }
 }
 
-/** The bounds as a field of a point; every point has the same. */
-function encodedBounds({ type, bounds }: MetricFamily): Uint8Array {
-  return type === 'histogram' && bounds.length > 0 ? new ProtobufWriter(16 + bounds.length * 8).packedDoubles(HistogramField.bounds, bounds).finish() : NO_BYTES
+/** What the points of a histogram look like, of which all have the same bounds: the fields with zeros, and where in them the values stand. */
+interface HistogramForm {
+  readonly fields: Uint8Array
+  readonly countAt: number
+  readonly sumAt: number
+  readonly bucketsAt: number
 }
 
-const NO_BYTES = new Uint8Array(0)
+const VALUE_BYTES = 8
+
+function histogramForm({ type, bounds }: MetricFamily): HistogramForm {
+  if (type !== 'histogram') return NO_FORM
+  const buckets = bounds.length + 1
+  const writer = new ProtobufWriter(32 + buckets * 2 * VALUE_BYTES)
+  const countAt = writer.fixed64Halves(HistogramField.count, 0, 0).length - VALUE_BYTES
+  const sumAt = writer.double(HistogramField.sum, 0).length - VALUE_BYTES
+  const bucketsAt = writer.packedDoubles(HistogramField.bucketCounts, new Float64Array(buckets)).length - buckets * VALUE_BYTES
+  if (bounds.length > 0) writer.packedDoubles(HistogramField.bounds, bounds)
+  return { fields: writer.finish(), countAt, sumAt, bucketsAt }
+}
+
+const NO_FORM: HistogramForm = { fields: new Uint8Array(0), countAt: 0, sumAt: 0, bucketsAt: 0 }
 
 /** A histogram whose buckets stand at `values[at, end)`, and its sum behind them. */
-function writeHistogram(writer: ProtobufWriter, bounds: Uint8Array, values: Float64Array, at: number, end: number): void {
-  let count = 0
-  for (let b = at; b < end; b++) count += wholeCount(values[b] as number)
-  writer.fixed64Number(HistogramField.count, count)
-  writer.double(HistogramField.sum, values[end] as number)
-  writer.packedCounts(HistogramField.bucketCounts, values, at, end)
-  writer.range(bounds, 0, bounds.length)
+function writeHistogram(writer: ProtobufWriter, form: HistogramForm, values: Float64Array, at: number, end: number): void {
+  const formAt = writer.stamp(form.fields)
+  writer.putCount(formAt + form.countAt, writer.putCounts(formAt + form.bucketsAt, values, at, end))
+  writer.putDouble(formAt + form.sumAt, values[end] as number)
 }
 
 function writeExponential(writer: ProtobufWriter, bucketsMax: number, values: Float64Array, at: number): void {

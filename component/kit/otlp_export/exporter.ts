@@ -84,6 +84,6 @@ export class OtlpExporter implements ExporterMain {
 
   #offer(signal: 'logs' | 'metrics' | 'traces', items: number, encode: () => Uint8Array): void | Promise<void> {
     // Empty requests are allowed and of no use.
-    return items === 0 ? undefined : this.#queue.offer({ signal, items, bytes: encode() })
+    return items === 0 ? undefined : this.#queue.offer({ signal, items, bytes: encode(), isSole: true })
   }
 }

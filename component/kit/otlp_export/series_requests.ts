@@ -1,10 +1,10 @@
 import type { FamilyPoints, SeriesMetrics } from '../../../model/metrics.ts'
 
 /**
- * Most points of one request: servers take 4 MiB by default, a point of a histogram has some 500 bytes, and encoding this
- * many keeps the event loop for a few milliseconds.
+ * Most points of one request: servers take 4 MiB by default, a point of a histogram has some 500 bytes, one with many long
+ * attributes or buckets up to 2 KiB, and encoding this many keeps the event loop for a millisecond or two.
  */
-const POINTS_MAX = 4000
+const POINTS_MAX = 2000
 
 /** Cuts a batch of series into batches of one request each, without copying values. */
 export function* seriesRequests(metrics: SeriesMetrics, pointsMax = POINTS_MAX): Generator<{ readonly metrics: SeriesMetrics; readonly points: number }> {
