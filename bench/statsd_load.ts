@@ -1,8 +1,8 @@
 /**
  * Sends StatsD packets that were made beforehand, at an even rate or as fast as it can, and says what it sent as JSON. A
  * process of its own, so that its CPU time is not the receiver's: `node bench/statsd_load.ts --port 8125 --seconds 5
- * [--transport udp|tcp] [--lines 26] [--series 10000] [--rate 40000] [--sockets 8]`; the rate is in packets a second, 0 for
- * all that the socket takes.
+ * [--transport udp|tcp] [--lines 26] [--series 10000] [--rate 40000] [--sockets 8] [--each own|all]`; the rate is in packets a
+ * second, 0 for all that the socket takes. Each socket sends series of its own, as a client does, or all of them in turns.
  */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -30,6 +30,7 @@ const { values } = parseArgs({
     series: { type: 'string', default: '10000' },
     rate: { type: 'string', default: '0' },
     sockets: { type: 'string', default: '8' },
+    each: { type: 'string', default: 'all' },
   },
 })
 const [port, seconds, linesPerPacket, series, rate] = [values.port, values.seconds, values.lines, values.series, values.rate].map(Number) as [
@@ -77,7 +78,7 @@ async function udpSender(count: number): Promise<Sender> {
     await once(socket, 'connect')
   }
   return {
-    one: (packet, n) => sockets[n % count]?.send(packet),
+    one: (packet, n) => sockets[(values.each === 'own' ? n % packets.length : n) % count]?.send(packet),
     drained: () => turn(),
     end: () => Promise.all(sockets.map((socket) => new Promise<void>((resolve) => socket.close(() => resolve())))),
   }

@@ -1,6 +1,7 @@
 /**
  * Resident memory of the built daemon with many StatsD series: idle, while they come, merged for the first time, scraped, and calm
- * again. `node bench/statsd_memory.ts [--series 100000] [--threads 1]`, after `npm run build`; takes about a minute.
+ * again. `node bench/statsd_memory.ts [--series 100000] [--threads 1] [--each own|all]`, after `npm run build`; takes about a minute.
+ * Each of eight clients sends series of its own, or all of them.
  */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
@@ -8,12 +9,17 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs, promisify } from 'node:util'
 import { startMeasured } from './daemon_process.ts'
 
-const { values } = parseArgs({ options: { series: { type: 'string', default: '100000' }, threads: { type: 'string', default: '1' } } })
+const { values } = parseArgs({
+  options: { series: { type: 'string', default: '100000' }, threads: { type: 'string', default: '1' }, each: { type: 'string', default: 'all' } },
+})
 const series = Number(values.series)
 /** Packets a second, of 26 lines: all series some times a second. */
 const RATE = 20_000
 /** So often all series are merged, with nobody who scrapes. */
 const INTERVAL_S = 10
+/** All series were sent by then, from when the sender starts, and before the first merge. */
+const UNMERGED_S = 5
+const SEND_S = UNMERGED_S + 3 * INTERVAL_S
 /** The heap is trimmed by then. */
 const CALM_S = 25
 
@@ -24,11 +30,13 @@ const daemon = await startMeasured({
   statsd: { transport: 'udp', aggregation_interval: `${INTERVAL_S}s` },
 })
 say('idle')
-await send(4)
+// The clients keep their sockets, and with them their worker.
+const sending = send(SEND_S)
+await pause(UNMERGED_S * 1000)
 say('all series sent, not merged')
-await send(INTERVAL_S)
+await pause(INTERVAL_S * 1000)
 say('merged for the first time')
-await send(2 * INTERVAL_S)
+await sending
 say('under load since')
 await daemon.scrape()
 const { ms } = await daemon.scrape()
@@ -42,7 +50,7 @@ function say(what: string): void {
 }
 
 async function send(seconds: number): Promise<void> {
-  const settings = { port: daemon.alsPort, seconds, transport: 'udp', lines: 26, series, rate: RATE }
+  const settings = { port: daemon.alsPort, seconds, transport: 'udp', lines: 26, series, rate: RATE, each: values.each }
   const args = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)])
   await promisify(execFile)(process.execPath, [join(import.meta.dirname, 'statsd_load.ts'), ...args])
 }

@@ -64,7 +64,8 @@ describe('the hand-written decoder and the generic library', () => {
         } catch {
           return
         }
-        if (hasBothKinds(message)) return
+        const isRefused = decoder.malformed > 0 || !decoder.isFramed
+        if (hasBothKinds(message) || (isRefused && mayHaveEndlessVarint(message))) return
         accepted++
         expect(rows.map(settled)).toEqual(expected.map(settled))
         expect([decoder.malformed, decoder.isFramed]).toEqual([0, true])
@@ -101,6 +102,12 @@ function hasBothKinds(message: Uint8Array): boolean {
     reader.skipType(tag & 7)
   }
   return fields.has(18) && fields.has(26)
+}
+
+/** The library skips a varint however long it is; protobuf has at most ten bytes of one, and we take no more. */
+function mayHaveEndlessVarint(message: Uint8Array): boolean {
+  let run = 0
+  return message.some((byte) => (run = byte > 0x7f ? run + 1 : 0) >= 10)
 }
 
 /** Explicit zeros are absent to the library; peers are compared by content, not by how their bytes were written. */
