@@ -43,6 +43,17 @@ test('reads the times of an entry from its bytes', () => {
   expect(readTimes(logs, 0)).toEqual({ ...expected, lastDownstreamTx: Number.NaN })
 })
 
+test('reads the lower bits of nanoseconds that are longer than an int32', () => {
+  const writer = new ProtobufWriter()
+  // -357,075,345 in its lower 32 bits; a 64-bit number that is not the same.
+  const nanos = BigInt.asUintN(32, -357_075_345n) | (0x7f0000ffn << 32n)
+  writer.message(1, () => void writer.message(6, () => void writer.varint(1, 16_384).varint(2, nanos)))
+  const logs = new AccessLogs(new ByteInterner())
+  logs.message = writer.finish()
+  logs.entryEnd[0] = logs.message.length
+  expect(readTimes(logs, 0).lastRx).toBe(16_383_642_924_655)
+})
+
 test.for([
   { name: 'all times', changes: {}, expected: [1_010_900_000, 1_009_600_000, 820_000, 200_000] },
   { name: 'no duration', changes: { duration: Number.NaN }, expected: [1_010_600_000, 1_009_600_000, 820_000, 200_000] },

@@ -47,9 +47,10 @@ function durationNs(duration: WireFields, before: number): number {
   let nanos = Number.isNaN(before) ? 0 : before - seconds * 1e9
   while (duration.next()) {
     if (duration.wire !== 0) continue
-    const value = Number(BigInt.asIntN(64, varint(duration.payload())))
-    if (duration.field === 1) seconds = value
-    else if (duration.field === 2) nanos = value | 0
+    const value = varint(duration.payload())
+    if (duration.field === 1) seconds = Number(BigInt.asIntN(64, value))
+    // Of an int32 the lower bits count, whatever stands in the others.
+    else if (duration.field === 2) nanos = Number(BigInt.asIntN(32, value))
   }
   return seconds * 1e9 + nanos
 }
