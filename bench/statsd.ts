@@ -3,8 +3,9 @@
  * that only counts datagrams: lines per CPU second. Of the whole process, the sender not included; what is lost on the way is told.
  * All receivers of a load run at the same time and get it in turns, so that what else the machine does hits all of them. `node
  * bench/statsd.ts [--seconds 5] [--runs 3] [--threads 1,2] [--series 10000,100000] [--exporter PATH] [--collector PATH] [--rate26
- * 30000] [--rate1 80000] [--each own|all] [--only udp26,udp1,tcp,mapping]`, after `npm run build`; the other programs are taken from the cache of
- * the interop tests when they are there. The Collector counts no lines: what the kernel has not dropped counts as taken.
+ * 30000] [--rate1 80000] [--each own|all] [--readers 1] [--only udp26,udp1,tcp,mapping]`, after `npm run build`; the other programs are
+ * taken from the cache of the interop tests when they are there. The Collector counts no lines: what the kernel has not dropped
+ * counts as taken. `readers` is the receiver's setting, 0 for all workers; the last column says how many read in the end.
  * `mapping` is TCP with one rule and with a hundred. Each of eight clients sends series of its own by UDP, or all of them in turns.
  */
 import { execFile } from 'node:child_process'
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     rate26: { type: 'string', default: '30000' },
     rate1: { type: 'string', default: '80000' },
     each: { type: 'string', default: 'all' },
+    readers: { type: 'string', default: '1' },
     only: { type: 'string', default: 'udp26,udp1,tcp,mapping' },
   },
 })
@@ -49,9 +51,11 @@ interface Run {
   readonly lost: number
   readonly rssMib: number
   readonly senderShare: number
+  /** Workers that read datagrams; undefined for others than ours, and for streams. */
+  readonly readers: number | undefined
 }
 
-console.log('receiver                       packets             series   sent/s    lost   lines/CPU-s  RSS MiB  sender')
+console.log('receiver                       packets             series   sent/s    lost   lines/CPU-s  RSS MiB  sender readers')
 for (const series of values.series.split(',').map(Number)) {
   for (const [key, load] of Object.entries(LOADS)) {
     if (!values.only.split(',').includes(key)) continue
@@ -64,7 +68,8 @@ for (const series of values.series.split(',').map(Number)) {
 
 async function startAll(load: Load): Promise<Receiver[]> {
   const receivers: Receiver[] = []
-  for (const threads of values.threads.split(',').map(Number)) receivers.push(await startOurs({ name: `${threads} workers`, threads, load }))
+  for (const threads of values.threads.split(',').map(Number))
+    receivers.push(await startOurs({ name: `${threads} workers`, threads, readers: Number(values.readers), load }))
   if (load.transport === 'udp') receivers.push(await startBare(load))
   if (existsSync(values.exporter)) receivers.push(await startExporter(values.exporter, load))
   if (existsSync(values.collector)) receivers.push(await startPeerCollector(values.collector, load))
@@ -73,7 +78,7 @@ async function startAll(load: Load): Promise<Receiver[]> {
 
 async function startMapped(load: Load): Promise<Receiver[]> {
   const receivers: Receiver[] = []
-  for (const rules of [1, 100]) receivers.push(await startOurs({ name: `1 worker, ${rules} rules`, threads: 1, load, mapping: mappingOf(rules) }))
+  for (const rules of [1, 100]) receivers.push(await startOurs({ name: `1 worker, ${rules} rules`, threads: 1, readers: 1, load, mapping: mappingOf(rules) }))
   return receivers
 }
 
@@ -104,6 +109,7 @@ function rowOf(name: string, load: Load, series: number, one: Run): string {
     kilo(one.perCpuSecond).padStart(13),
     one.rssMib.toFixed(0).padStart(9),
     `${(one.senderShare * 100).toFixed(0)} %`.padStart(8),
+    (one.readers === undefined ? '' : String(one.readers)).padStart(7),
   ].join(' ')
 }
 
@@ -138,6 +144,7 @@ async function measureOnce(receiver: Receiver, load: Load, { series, seconds }: 
     lost: 1 - taken / lines,
     rssMib: memoryMib(receiver.pid, 'VmRSS'),
     senderShare: senderCpu / took,
+    readers: load.transport === 'udp' ? await receiver.readers?.() : undefined,
   }
 }
 

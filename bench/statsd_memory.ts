@@ -1,7 +1,7 @@
 /**
  * Resident memory of the built daemon with many StatsD series: idle, while they come, merged for the first time, scraped, and calm
- * again. `node bench/statsd_memory.ts [--series 100000] [--threads 1] [--each own|all]`, after `npm run build`; takes about a minute.
- * Each of eight clients sends series of its own, or all of them.
+ * again. `node bench/statsd_memory.ts [--series 100000] [--threads 1] [--readers 1] [--each own|all]`, after `npm run build`; takes
+ * about a minute. Each of eight clients sends series of its own, or all of them. With `--readers 0` all workers read.
  */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
@@ -10,7 +10,12 @@ import { parseArgs, promisify } from 'node:util'
 import { startMeasured } from './daemon_process.ts'
 
 const { values } = parseArgs({
-  options: { series: { type: 'string', default: '100000' }, threads: { type: 'string', default: '1' }, each: { type: 'string', default: 'all' } },
+  options: {
+    series: { type: 'string', default: '100000' },
+    threads: { type: 'string', default: '1' },
+    readers: { type: 'string', default: '1' },
+    each: { type: 'string', default: 'all' },
+  },
 })
 const series = Number(values.series)
 /** Packets a second, of 26 lines: all series some times a second. */
@@ -27,7 +32,7 @@ const daemon = await startMeasured({
   threads: Number(values.threads),
   seriesMax: 2 * series,
   isBuilt: true,
-  statsd: { transport: 'udp', aggregation_interval: `${INTERVAL_S}s` },
+  statsd: { transport: 'udp', readers: Number(values.readers), aggregation_interval: `${INTERVAL_S}s` },
 })
 say('idle')
 // The clients keep their sockets, and with them their worker.
@@ -42,7 +47,7 @@ await daemon.scrape()
 const { ms } = await daemon.scrape()
 say(`scraped twice, the second time in ${ms.toFixed(0)} ms`)
 await pause(CALM_S * 1000)
-say(`calm, with ${await daemon.own('meshscope_statsd_series')} series`)
+say(`calm, with ${await daemon.own('meshscope_statsd_series')} series, read by ${await daemon.own('meshscope_statsd_readers')}`)
 await daemon.stop()
 
 function say(what: string): void {

@@ -30,6 +30,8 @@ export interface Receiver {
   readonly rateMax: number
   /** Lines that became part of a series. */
   lines(): Promise<number>
+  /** Workers that read datagrams; absent for programs that have none. */
+  readers?(): Promise<number>
   /** Is told how many lines were sent, in packets of how many. */
   sent?(lines: number, linesPerPacket: number): void
   /** Datagrams that the kernel had no room for, by the receiver's own count; absent when it has none. */
@@ -43,12 +45,14 @@ const PEER_RATE = { 26: 8000, 1: 30_000 } as const
 export interface OursOptions {
   readonly name: string
   readonly threads: number
+  /** How many of the workers read datagrams from the start; 0 = all. */
+  readonly readers: number
   readonly load: Load
   readonly mapping?: object
 }
 
-export async function startOurs({ name, threads, load, mapping }: OursOptions): Promise<Receiver> {
-  const statsd = { transport: load.transport, ...(mapping === undefined ? {} : { mapping }) }
+export async function startOurs({ name, threads, readers, load, mapping }: OursOptions): Promise<Receiver> {
+  const statsd = { transport: load.transport, readers, ...(mapping === undefined ? {} : { mapping }) }
   const daemon = await startMeasured({ threads, seriesMax: 200_000, isBuilt: true, statsd })
   return {
     name,
@@ -57,6 +61,7 @@ export async function startOurs({ name, threads, load, mapping }: OursOptions): 
     rateMax: Number.POSITIVE_INFINITY,
     lines: () => daemon.own('meshscope_statsd_accepted_lines'),
     dropped: () => daemon.own('meshscope_statsd_kernel_dropped_packets'),
+    readers: () => daemon.own('meshscope_statsd_readers'),
     stop: () => daemon.stop(),
   }
 }

@@ -35,6 +35,14 @@ const schema = {
       default: 8 * MIB,
       description: 'Receive buffer of each datagram socket. A warning says when the kernel grants less. 0 = what the system gives.',
     },
+    readers: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 1024,
+      default: 1,
+      description:
+        'How many ingest workers read datagrams of UDP from the start. Another one joins when one of them is busy for three seconds or the kernel has dropped datagrams. 0 = all.',
+    },
     line_bytes_max: {
       type: 'integer',
       minimum: 256,
@@ -216,6 +224,11 @@ export function endpointOf({ endpoint, transport }: Pick<StatsdConfig, 'endpoint
 /** True for sockets that have a path instead of an address. */
 export function isUnix(transport: StatsdConfig['transport']): boolean {
   return transport === 'unix' || transport === 'unixgram'
+}
+
+/** True for datagrams over IP. */
+export function isUdp(transport: StatsdConfig['transport']): boolean {
+  return transport.startsWith('udp')
 }
 
 function checkEndpoint(config: StatsdConfig): FieldProblem[] {

@@ -4,12 +4,13 @@ import type { IngestHalf, IngestLink } from '../../component/link.ts'
 import { durationMs } from '../../lib/duration.ts'
 import { SharedStatStore } from './aggregate/shared_store.ts'
 import { Clients } from './clients.ts'
-import { endpointOf, type StatsdConfig } from './config.ts'
+import { endpointOf, isUdp, type StatsdConfig } from './config.ts'
 import { Intake } from './intake.ts'
 import { Ledger } from './ledger.ts'
 import { ownUdpSockets } from './listen/kernel_drops.ts'
 import type { Listener, ListenerSettings } from './listen/listener.ts'
 import { StreamListener } from './listen/stream.ts'
+import { LOAD_LOOK_MS, ThreadLoad } from './listen/thread_load.ts'
 import { UdpListener } from './listen/udp.ts'
 import { UnixDatagramListener } from './listen/unix_datagram.ts'
 import type { RecordLine, ToIngest, ToMain, WorkerReport } from './messages.ts'
@@ -42,7 +43,11 @@ export class StatsdIngest implements Component, IngestHalf<ToIngest> {
   readonly #ledger: Ledger
   readonly #clients = new Clients()
   readonly #timers: (() => void)[] = []
+  #host: Host | undefined
   #listener: Listener | undefined
+  /** A worker on standby opens its sockets. */
+  #joining: Promise<void> | undefined
+  #isEnding = false
   #store: SharedStatStore | undefined
   #intake: Intake | undefined
   #udpPorts: readonly number[] = []
@@ -81,18 +86,15 @@ export class StatsdIngest implements Component, IngestHalf<ToIngest> {
       seriesMax: this.#config.series_max,
       record: (kind, line, sender, nowMs) => this.#record({ kind, line, sender, receivedMs: nowMs }),
     })
-    const listener = this.#createListener(this.#intake)
-    this.#listener = listener
-    try {
-      await listener.start(host)
-    } catch (error) {
-      this.#listener = undefined
-      this.#closeStore()
-      throw error
-    }
-    if (listener instanceof UdpListener) {
-      this.#udpPorts = [...new Set(listener.addresses.map(({ port }) => port))]
-      this.#link.send({ kind: 'udp_ports', ports: this.#udpPorts })
+    this.#host = host
+    if (this.#standsBy(host)) this.#link.send({ kind: 'standby' })
+    else {
+      try {
+        await this.#listen(host, this.#intake)
+      } catch (error) {
+        this.#closeStore()
+        throw error
+      }
     }
     this.#timers.push(
       clock.every(SWEEP_MS, () => store.sweep(clock.now())),
@@ -102,24 +104,61 @@ export class StatsdIngest implements Component, IngestHalf<ToIngest> {
 
   /** Takes what the kernel still holds, then closes. */
   async shutdown({ signal }: ShutdownOptions): Promise<void> {
+    this.#isEnding = true
+    await this.#joining
     const listener = this.#listener
     this.#listener = undefined
     for (const stop of this.#timers.splice(0)) stop()
-    if (listener === undefined) return
-    await listener.close(signal, () => this.#tellKernelDrops())
+    await listener?.close(signal, () => this.#leave())
     this.#sendRecords()
     this.#closeStore()
   }
 
   receive(message: ToIngest): void {
-    if (message.kind === 'report') {
-      this.#link.send({ kind: 'report', id: message.id, report: this.#report() })
-      return
+    switch (message.kind) {
+      case 'report':
+        this.#link.send({ kind: 'report', id: message.id, report: this.#report() })
+        break
+      case 'listen':
+        this.#joining = this.#join()
+        break
+      default: {
+        const mapping = message.text === undefined ? undefined : loadMapping(message.text, message.file).mapping
+        this.#mapping = { mapping }
+        this.#whenMapped?.()
+        this.#intake?.rename(namingOf(this.#config, mapping))
+      }
     }
-    const mapping = message.text === undefined ? undefined : loadMapping(message.text, message.file).mapping
-    this.#mapping = { mapping }
-    this.#whenMapped?.()
-    this.#intake?.rename(namingOf(this.#config, mapping))
+  }
+
+  /** True when another worker reads datagrams, and this one need not yet. */
+  #standsBy({ sharesPorts }: Host): boolean {
+    const { readers, transport } = this.#config
+    return sharesPorts && isUdp(transport) && readers > 0 && this.#link.worker >= readers
+  }
+
+  async #listen(host: Host, intake: Intake): Promise<void> {
+    const listener = this.#createListener(intake)
+    await listener.start(host)
+    this.#listener = listener
+    if (!(listener instanceof UdpListener)) return
+    this.#udpPorts = [...new Set(listener.addresses.map(({ port }) => port))]
+    this.#link.send({ kind: 'udp_ports', ports: this.#udpPorts })
+    const load = new ThreadLoad()
+    const look = (): void => {
+      if (load.isBusy()) this.#link.send({ kind: 'busy' })
+    }
+    this.#timers.push(this.#settings.clock.every(LOAD_LOOK_MS, look))
+  }
+
+  /** Begins to listen although it did not at the start. */
+  async #join(): Promise<void> {
+    if (this.#isEnding || this.#host === undefined || this.#intake === undefined || this.#listener !== undefined) return
+    try {
+      await this.#listen(this.#host, this.#intake)
+    } catch (error) {
+      this.#settings.log.warn({ error: (error as Error).message }, 'worker cannot help to read datagrams')
+    }
   }
 
   /** The mapping of the config, or of the file, which the main half has read for all workers. */
@@ -179,9 +218,8 @@ export class StatsdIngest implements Component, IngestHalf<ToIngest> {
   }
 
   /** Before the sockets are closed: afterwards nobody can say what they dropped. */
-  #tellKernelDrops(): void {
-    const rows = this.#udpPorts.flatMap((port) => ownUdpSockets(port) ?? [])
-    if (rows.length > 0) this.#link.send({ kind: 'kernel', rows })
+  #leave(): void {
+    if (this.#udpPorts.length > 0) this.#link.send({ kind: 'kernel', rows: this.#udpPorts.flatMap((port) => ownUdpSockets(port) ?? []) })
   }
 
   #closeStore(): void {

@@ -12,6 +12,7 @@ import { StatHub } from './aggregate/hub.ts'
 import type { StatsdConfig } from './config.ts'
 import { DebugPage, type DebugReport } from './debug_page.ts'
 import { KernelDrops, ownUdpSockets } from './listen/kernel_drops.ts'
+import { Readers } from './listen/readers.ts'
 import type { ToIngest, ToMain, WorkerReport } from './messages.ts'
 import { formatMappingProblem, loadMapping } from './naming/mapping_source.ts'
 import { Records } from './records.ts'
@@ -39,6 +40,7 @@ export class StatsdMain implements MainComponent, MainHalf<ToMain> {
   readonly #instruments: MainInstruments
   readonly #records: Records
   readonly #drops = new KernelDrops()
+  readonly #readers: Readers
   readonly #peers = new Map<string, IngestPeer>()
   readonly #udpPorts = new Set<number>()
   readonly #debug: DebugPage | undefined
@@ -67,6 +69,12 @@ export class StatsdMain implements MainComponent, MainHalf<ToMain> {
       resource: { attributes: AttributeSet.empty },
       scope: { name: '', version: '' },
     })
+    this.#readers = new Readers({
+      first: config.readers,
+      clock,
+      log: settings.log,
+      call: (peer) => peer.send({ kind: 'listen' } satisfies ToIngest),
+    })
     this.#records = new Records(next.logs, this.#instruments.records)
     this.#debug = config.debug_endpoint === '' ? undefined : new DebugPage(config.debug_endpoint, settings, (limit) => this.#debugReport(limit))
   }
@@ -78,7 +86,11 @@ export class StatsdMain implements MainComponent, MainHalf<ToMain> {
     await this.#debug?.start(host)
     this.#isStarted = true
     this.#ends.push(
-      clock.every(KERNEL_LOOK_MS, () => this.#lookAtKernel()),
+      clock.every(KERNEL_LOOK_MS, () => {
+        const dropped = this.#dropsCounted
+        this.#lookAtKernel()
+        if (this.#dropsCounted > dropped) this.#readers.overloaded('kernel_drops')
+      }),
       clock.every(Math.max(1, durationMs(this.#config.aggregation_interval)), () => {
         this.#isDue = true
         this.flush().catch((error: unknown) => {
@@ -111,10 +123,18 @@ export class StatsdMain implements MainComponent, MainHalf<ToMain> {
       case 'stat':
         this.#hub.receive(message.message, from)
         break
+      case 'standby':
+        this.#readers.standsBy(from)
+        break
       case 'udp_ports':
         for (const port of message.ports) this.#udpPorts.add(port)
+        this.#readers.reads(from)
+        break
+      case 'busy':
+        this.#readers.overloaded('busy')
         break
       case 'kernel':
+        this.#readers.leaves(from)
         this.#drops.take(message.rows)
         this.#countDrops()
         break
@@ -128,6 +148,7 @@ export class StatsdMain implements MainComponent, MainHalf<ToMain> {
 
   gone(from: IngestOrigin): void {
     this.#peers.delete(keyOf(from))
+    this.#readers.gone(from)
     this.#hub.gone(from)
   }
 
@@ -183,7 +204,11 @@ export class StatsdMain implements MainComponent, MainHalf<ToMain> {
       this.#drops.take(rows)
       for (const row of rows) queuedBytes += row.queuedBytes
     }
-    if (this.#udpPorts.size > 0) this.#instruments.kernelQueued.set(queuedBytes)
+    if (this.#udpPorts.size > 0) {
+      // Now and then, not when they change: after a reload the receiver before this one had the last word.
+      this.#instruments.kernelQueued.set(queuedBytes)
+      this.#instruments.readers.set(this.#readers.count)
+    }
     this.#countDrops()
   }
 

@@ -9,9 +9,13 @@ export type ToMain =
   | { readonly kind: 'hello' }
   /** From its store. */
   | { readonly kind: 'stat'; readonly message: StatMessage }
+  /** It could listen for datagrams, and waits until it is told to. */
+  | { readonly kind: 'standby' }
   /** It listens for datagrams on these ports. */
   | { readonly kind: 'udp_ports'; readonly ports: readonly number[] }
-  /** What the kernel has dropped up to the end of its sockets. */
+  /** It listens, and its thread has had no rest for a while. */
+  | { readonly kind: 'busy' }
+  /** It is about to close its sockets; what the kernel has dropped up to then. */
   | { readonly kind: 'kernel'; readonly rows: readonly UdpSocketRow[] }
   /** The answer to a question. */
   | { readonly kind: 'report'; readonly id: number; readonly report: WorkerReport }
@@ -21,7 +25,11 @@ export type ToMain =
 /** What the main half tells an ingest half. */
 export type ToIngest =
   /** The text of the mapping; it has been checked. Undefined: the config has no mapping file. */
-  { readonly kind: 'mapping'; readonly text: string | undefined; readonly file: string } | { readonly kind: 'report'; readonly id: number }
+  | { readonly kind: 'mapping'; readonly text: string | undefined; readonly file: string }
+  /** A question; the answer has its id. */
+  | { readonly kind: 'report'; readonly id: number }
+  /** To one on standby: it shall listen. */
+  | { readonly kind: 'listen' }
 
 /** An event or service check as it came. */
 export interface RecordLine {

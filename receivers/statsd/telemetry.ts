@@ -107,6 +107,13 @@ export const RECV_BUFFER: InstrumentSpec = {
   type: 'gauge',
   labels: LABELS,
 }
+export const READERS: InstrumentSpec = {
+  name: 'meshscope_statsd_readers',
+  description: 'Ingest workers that read datagrams of UDP; others join when these are busy.',
+  unit: '{workers}',
+  type: 'gauge',
+  labels: { receiver: 'id of the receiver' },
+}
 export const CONNECTIONS: InstrumentSpec = {
   name: 'meshscope_statsd_connections',
   description: 'Connections that are open.',
@@ -292,6 +299,7 @@ export interface MainInstruments {
   readonly conflicts: Counter
   readonly kernelDrops: Counter
   readonly kernelQueued: Gauge
+  readonly readers: Gauge
   readonly mappingLoads: Readonly<Record<'success' | 'failure', Counter>>
   readonly flushFailures: Counter
   readonly records: RecordCounters
@@ -313,6 +321,7 @@ export function mainInstruments(telemetry: Telemetry, receiver: string, transpor
     conflicts: telemetry.counter(TYPE_CONFLICTS, of),
     kernelDrops: telemetry.counter(KERNEL_DROPS, { receiver, transport }),
     kernelQueued: telemetry.gauge(KERNEL_QUEUED, { receiver, transport }),
+    readers: telemetry.gauge(READERS, of),
     mappingLoads: { success: loads('success'), failure: loads('failure') },
     flushFailures: telemetry.counter(FLUSH_FAILURES, of),
     records: {

@@ -36,13 +36,19 @@ class FakeLines implements Component {
   readonly #telemetry: Telemetry
   readonly #batch = new AccessLogs(new ByteInterner())
   readonly #makesRecords: boolean
+  readonly #worker: number
   readonly #sockets = new Set<Socket>()
   #server: Server | undefined
   #host: Host | undefined
 
-  constructor(settings: Settings, { config, makesRecords = false }: { config: ConfigOf<typeof linesConfig>; makesRecords?: boolean }, next: ConsumerSet) {
+  constructor(
+    settings: Settings,
+    { config, makesRecords = false, worker = -1 }: { config: ConfigOf<typeof linesConfig>; makesRecords?: boolean; worker?: number },
+    next: ConsumerSet,
+  ) {
     this.#telemetry = settings.telemetry
     this.#makesRecords = makesRecords
+    this.#worker = worker
     const store = config.storage === '' ? undefined : (settings.shared(config.storage) as FakeStore | undefined)
     if (store !== undefined) settings.log.info({ store: store.name }, 'has a store')
     this.#config = config
@@ -104,7 +110,8 @@ class FakeLines implements Component {
   }
 
   #do(deed: string): void {
-    if (deed === 'throw') {
+    // The kernel chooses who gets a line; where the worker knows its number, only the one that is meant does the deed.
+    if (deed === 'throw' || deed === `throw ${this.#worker}`) {
       setImmediate(() => {
         throw new Error('thrown because the test says so')
       })
@@ -290,7 +297,7 @@ export const fakeCountedLines = defineReceiver({
   stability: { metrics: 'development' },
   runs: 'main',
   create: (_settings, _config, { metrics }) => new FakeCountMain(metrics as Consumer<SeriesMetrics>),
-  ingest: (settings, config, link) => new FakeLines(settings, { config }, { logs: new FakeCountIngest(link) }),
+  ingest: (settings, config, link) => new FakeLines(settings, { config, worker: link.worker }, { logs: new FakeCountIngest(link) }),
 })
 
 /** What the `fake_collect` exporters of this thread hold, by component id. */
