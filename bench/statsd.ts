@@ -3,10 +3,11 @@
  * that only counts datagrams: lines per CPU second. Of the whole process, the sender not included; what is lost on the way is told.
  * All receivers of a load run at the same time and get it in turns, so that what else the machine does hits all of them. `node
  * bench/statsd.ts [--seconds 5] [--runs 3] [--threads 1,2] [--series 10000,100000] [--exporter PATH] [--collector PATH] [--rate26
- * 30000] [--rate1 80000] [--each own|all] [--readers 1] [--only udp26,udp1,tcp,mapping]`, after `npm run build`; the other programs are
+ * 30000] [--rate1 80000] [--each own|all] [--names few|own] [--readers 1] [--only udp26,udp1,tcp,mapping]`, after `npm run build`; the other programs are
  * taken from the cache of the interop tests when they are there. The Collector counts no lines: what the kernel has not dropped
  * counts as taken. `readers` is the receiver's setting, 0 for all workers; the last column says how many read in the end.
- * `mapping` is TCP with one rule and with a hundred. Each of eight clients sends series of its own by UDP, or all of them in turns.
+ * `mapping` is TCP with one rule and with a hundred. Each of eight clients sends series of its own by UDP, or all of them in turns;
+ * series have few names and tags, or each a name of its own.
  */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     rate26: { type: 'string', default: '30000' },
     rate1: { type: 'string', default: '80000' },
     each: { type: 'string', default: 'all' },
+    names: { type: 'string', default: 'few' },
     readers: { type: 'string', default: '1' },
     only: { type: 'string', default: 'udp26,udp1,tcp,mapping' },
   },
@@ -149,7 +151,7 @@ async function measureOnce(receiver: Receiver, load: Load, { series, seconds }: 
 }
 
 async function send(port: number, load: Load, { series, seconds }: { readonly series: number; readonly seconds: number }): Promise<StatsdLoadReport> {
-  const settings = { port, seconds, transport: load.transport, lines: load.lines, series, rate: load.rate, each: values.each }
+  const settings = { port, seconds, transport: load.transport, lines: load.lines, series, rate: load.rate, each: values.each, names: values.names }
   const args = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)])
   const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, 'statsd_load.ts'), ...args], { timeout: (seconds + 60) * 1000 })
   return JSON.parse(stdout) as StatsdLoadReport

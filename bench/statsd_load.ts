@@ -1,8 +1,9 @@
 /**
  * Sends StatsD packets that were made beforehand, at an even rate or as fast as it can, and says what it sent as JSON. A
  * process of its own, so that its CPU time is not the receiver's: `node bench/statsd_load.ts --port 8125 --seconds 5
- * [--transport udp|tcp] [--lines 26] [--series 10000] [--rate 40000] [--sockets 8] [--each own|all]`; the rate is in packets a
- * second, 0 for all that the socket takes. Each socket sends series of its own, as a client does, or all of them in turns.
+ * [--transport udp|tcp] [--lines 26] [--series 10000] [--rate 40000] [--sockets 8] [--each own|all] [--names few|own]`; the rate is in
+ * packets a second, 0 for all that the socket takes. Each socket sends series of its own, as a client does, or all of them in turns.
+ * Series have few names and two tags, or each a name of its own and no tags, as those of plain StatsD have.
  */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -31,6 +32,7 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '0' },
     sockets: { type: 'string', default: '8' },
     each: { type: 'string', default: 'all' },
+    names: { type: 'string', default: 'few' },
   },
 })
 const [port, seconds, linesPerPacket, series, rate] = [values.port, values.seconds, values.lines, values.series, values.rate].map(Number) as [
@@ -101,7 +103,7 @@ async function tcpSender(): Promise<Sender> {
   }
 }
 
-/** Every series once: 60 % counters, 20 % gauges, 20 % timers, with two tags. Packets end with LF, so that they make a stream too. */
+/** Every series once: 60 % counters, 20 % gauges, 20 % timers. Packets end with LF, so that they make a stream too. */
 function packetsOf(count: number, size: number): Buffer[] {
   const lines = Array.from({ length: Math.ceil(count / size) * size }, (_, i) => lineOf(i % count))
   const made: Buffer[] = []
@@ -110,8 +112,9 @@ function packetsOf(count: number, size: number): Buffer[] {
 }
 
 function lineOf(i: number): string {
-  const tags = `#env:prod,service:s${Math.floor(i / 200)}`
+  const service = `s${Math.floor(i / 200)}`
+  const [path, tags] = values.names === 'own' ? [`prod.${service}`, ''] : ['app', `|#env:prod,service:${service}`]
   const kind = i % 10
-  if (kind < 6) return `app.requests.count${i % 200}:${1 + (i % 9)}|c|${tags}`
-  return kind < 8 ? `app.queue.depth${i % 200}:${i % 1000}|g|${tags}` : `app.request.time${i % 200}:${1 + (i % 500)}|ms|${tags}`
+  if (kind < 6) return `${path}.requests.count${i % 200}:${1 + (i % 9)}|c${tags}`
+  return kind < 8 ? `${path}.queue.depth${i % 200}:${i % 1000}|g${tags}` : `${path}.request.time${i % 200}:${1 + (i % 500)}|ms${tags}`
 }

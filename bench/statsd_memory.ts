@@ -1,7 +1,8 @@
 /**
  * Resident memory of the built daemon with many StatsD series: idle, while they come, merged for the first time, scraped, and calm
- * again. `node bench/statsd_memory.ts [--series 100000] [--threads 1] [--readers 1] [--each own|all]`, after `npm run build`; takes
- * about a minute. Each of eight clients sends series of its own, or all of them. With `--readers 0` all workers read.
+ * again. `node bench/statsd_memory.ts [--series 100000] [--threads 1] [--readers 1] [--each own|all] [--names few|own]`, after
+ * `npm run build`; takes about a minute. Each of eight clients sends series of its own, or all of them; these have few names and
+ * tags, or each a name of its own. With `--readers 0` all workers read.
  */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
@@ -15,6 +16,7 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '1' },
     readers: { type: 'string', default: '1' },
     each: { type: 'string', default: 'all' },
+    names: { type: 'string', default: 'few' },
   },
 })
 const series = Number(values.series)
@@ -55,7 +57,7 @@ function say(what: string): void {
 }
 
 async function send(seconds: number): Promise<void> {
-  const settings = { port: daemon.alsPort, seconds, transport: 'udp', lines: 26, series, rate: RATE, each: values.each }
+  const settings = { port: daemon.alsPort, seconds, transport: 'udp', lines: 26, series, rate: RATE, each: values.each, names: values.names }
   const args = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)])
   await promisify(execFile)(process.execPath, [join(import.meta.dirname, 'statsd_load.ts'), ...args])
 }

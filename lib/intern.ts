@@ -1,4 +1,4 @@
-const decoder = new TextDecoder('utf-8', { fatal: false })
+const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
 
 /** What `writeShortText` writes. */
 export const SHORT_TEXT_WORDS = 5

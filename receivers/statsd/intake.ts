@@ -1,4 +1,5 @@
 import type { Clock } from '../../component/component.ts'
+import { ByteInterner } from '../../lib/intern.ts'
 import type { SharedStatStore } from './aggregate/shared_store.ts'
 import type { Client, Clients } from './clients.ts'
 import { KnownLines, SLACK_BYTES } from './known_lines.ts'
@@ -18,6 +19,8 @@ const RULES_MAX = 10_000
 /** Most memory for the lines of a series, on average: one of a hundred bytes, or a few. */
 const KNOWN_LINE_BYTES = 200
 const PACKET_BYTES_FIRST = 64 << 10
+/** Names, keys and values of tags that new series are made of, as text: most of them come again. */
+const TEXTS = { entriesMax: 4096, bytesMax: 256 << 10 }
 
 export interface IntakeSettings {
   readonly dialect: Dialect
@@ -64,6 +67,8 @@ export class Intake implements PacketSink, SampleSink {
   #client!: Client
   #nowMs = 0.5
   readonly #rules = new Map<string, Set<number>>()
+  readonly #texts = new ByteInterner(TEXTS)
+  readonly #text = (bytes: Uint8Array, start: number, end: number): string => this.#texts.text(this.#texts.intern(bytes, this.#view, start, end))
 
   constructor(settings: IntakeSettings) {
     this.#settings = settings
@@ -245,7 +250,8 @@ export class Intake implements PacketSink, SampleSink {
   /** Looks at a series that is new here; returns its action. */
   #open(sample: Sample, entry: number, labels: number): Action {
     const memory = this.#memory
-    const raw = rawSeries(sample, this.#settings.dialect)
+    if (this.#texts.isFull) this.#texts.renew()
+    const raw = rawSeries(sample, this.#settings.dialect, this.#text)
     const tags = raw.tags.filter(([key]) => !isInternalTag(key))
     const resolved = this.#naming.resolve(tags.length === raw.tags.length ? raw : { ...raw, tags })
     if ('dropped' in resolved) {

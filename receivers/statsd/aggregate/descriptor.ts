@@ -1,27 +1,38 @@
 import type { MetricFamily } from '../../../model/metrics.ts'
 import type { Aggregation, SeriesSpec } from '../naming/naming.ts'
+import { type RowForm, rowForm } from './layout.ts'
 
-/** What the series of one name, kind and list of label keys have in common; crosses threads as one text. */
-export interface Descriptor {
-  readonly name: string
+/** What series have in common besides their name; crosses threads as one text, the name as another. */
+export interface Traits {
   readonly help: string
   readonly unit: string
   readonly isExactName: boolean
   readonly aggregation: Aggregation
   readonly keys: readonly string[]
   readonly ttlMs: number
+  /** Says what the points look like; equal for those that may share a name. */
+  readonly shape: string
+  /**
+   * Series of one name are of one family when they have this in common, whatever their labels and time to live. Under a final
+   * name the unit makes no difference: a mapping may put timers, which are seconds, and histograms of an unknown unit under one name.
+   */
+  readonly familyShape: string
+  readonly form: RowForm
 }
 
-/** The text of a series' descriptor; equal for equal descriptors. */
-export function descriptorText(series: SeriesSpec): string {
-  const { name, help, unit, isExactName, aggregation, labels, ttlMs } = series
-  return JSON.stringify([name, help, unit, isExactName, parameters(aggregation), labels.map(([key]) => key), ttlMs])
+/** The text of a series' traits; equal for equal traits. */
+export function traitsText(series: SeriesSpec): string {
+  const { help, unit, isExactName, aggregation, labels, ttlMs } = series
+  return JSON.stringify([help, unit, isExactName, parameters(aggregation), labels.map(([key]) => key), ttlMs])
 }
 
-/** Reads what `descriptorText` wrote. */
-export function parseDescriptor(text: string): Descriptor {
-  const [name, help, unit, isExactName, [kind, ...rest], keys, ttlMs] = JSON.parse(text)
-  return { name, help, unit, isExactName, aggregation: aggregationOf(kind, rest), keys, ttlMs }
+/** Reads what `traitsText` wrote. */
+export function parseTraits(text: string): Traits {
+  const [help, unit, isExactName, [kind, ...rest], keys, ttlMs] = JSON.parse(text)
+  const aggregation = aggregationOf(kind, rest)
+  const shape = JSON.stringify(parameters(aggregation))
+  const familyShape = JSON.stringify([isExactName ? '' : unit, isExactName, shape])
+  return { help, unit, isExactName, aggregation, keys, ttlMs, shape, familyShape, form: rowForm(aggregation) }
 }
 
 /** The aggregation as a list that JSON keeps in order. */
@@ -73,33 +84,35 @@ export function familyKind(aggregation: Aggregation): FamilyKind {
   }
 }
 
-/** Says what the points of an aggregation look like; equal for those that may share a name. */
-export function shapeOf(aggregation: Aggregation): string {
-  return JSON.stringify(parameters(aggregation))
+const NO_BOUNDS: readonly number[] = []
+
+/** The metric that series of these traits make up, under `name`. */
+export function metricFamily({ help, unit, isExactName, aggregation }: Traits, name: string): MetricFamily {
+  const family = {
+    name,
+    description: help,
+    unit,
+    isExactName,
+    type: metricType(aggregation),
+    isMonotonic: aggregation.kind === 'counter' && aggregation.isMonotonic,
+    temporality: 'cumulative' as const,
+    bounds: aggregation.kind === 'explicit' ? aggregation.bounds : NO_BOUNDS,
+  }
+  if (aggregation.kind === 'exponential') return { ...family, bucketsMax: aggregation.bucketsMax }
+  return aggregation.kind === 'summary' ? { ...family, quantiles: aggregation.quantiles } : family
 }
 
-/**
- * The same descriptors have the same key when their points belong into one family, whatever their labels and time to live.
- * Under a final name the unit makes no difference: a mapping may put timers, which are seconds, and histograms of an unknown
- * unit under one name.
- */
-export function familyKey({ name, unit, isExactName, aggregation }: Descriptor): string {
-  return JSON.stringify([name, isExactName ? '' : unit, isExactName, parameters(aggregation)])
-}
-
-/** The metric that a descriptor's series make up, under `name`. */
-export function metricFamily({ help, unit, isExactName, aggregation }: Descriptor, name: string): MetricFamily {
-  const common = { name, description: help, unit, isExactName, isMonotonic: false, temporality: 'cumulative' as const, bounds: [] }
+function metricType(aggregation: Aggregation): MetricFamily['type'] {
   switch (aggregation.kind) {
     case 'counter':
-      return { ...common, type: 'sum', isMonotonic: aggregation.isMonotonic }
+      return 'sum'
     case 'explicit':
-      return { ...common, type: 'histogram', bounds: aggregation.bounds }
+      return 'histogram'
     case 'exponential':
-      return { ...common, type: 'exponential_histogram', bucketsMax: aggregation.bucketsMax }
+      return 'exponential_histogram'
     case 'summary':
-      return { ...common, type: 'summary', quantiles: aggregation.quantiles }
+      return 'summary'
     default:
-      return { ...common, type: 'gauge' }
+      return 'gauge'
   }
 }

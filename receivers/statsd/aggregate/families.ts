@@ -1,51 +1,48 @@
 import type { FamilyPoints } from '../../../model/metrics.ts'
 import type { Aggregation } from '../naming/naming.ts'
-import { type Descriptor, familyKey, familyKind, metricFamily, shapeOf } from './descriptor.ts'
+import { familyKind, metricFamily, type Traits } from './descriptor.ts'
 import { FamilyNames } from './family_names.ts'
+import type { RowForm } from './layout.ts'
 import { type ListFamily, type ListOrigin, SeriesList } from './series_list.ts'
 
 class Family implements ListFamily {
-  readonly key: string
   readonly family: ListFamily['family']
   readonly aggregation: Aggregation
-  readonly lists = new Map<string, SeriesList>()
+  readonly form: RowForm
+  /** One per list of label keys. */
+  lists: readonly SeriesList[] = []
 
-  constructor(key: string, descriptor: Descriptor, name: string) {
-    this.key = key
-    this.family = metricFamily(descriptor, name)
-    this.aggregation = descriptor.aggregation
+  constructor(traits: Traits, name: string) {
+    this.family = metricFamily(traits, name)
+    this.aggregation = traits.aggregation
+    this.form = traits.form
   }
 }
 
 /** The families of a hub and their lists of series, one per list of label keys. */
 export class Families {
   readonly names = new FamilyNames()
-  readonly #byKey = new Map<string, Family>()
+  /** By `Traits.familyShape`, then by the name that was asked for. */
+  readonly #byShape = new Map<string, Map<string, Family>>()
+  #size = 0
   #made = 0
 
   get size(): number {
-    return this.#byKey.size
+    return this.#size
   }
 
-  /** The list that a descriptor's series belong into; `keys` when they are not the descriptor's own. */
-  listOf(descriptor: Descriptor, keys: readonly string[] = descriptor.keys): SeriesList {
-    const key = familyKey(descriptor)
-    let family = this.#byKey.get(key)
-    if (family === undefined) {
-      family = new Family(key, descriptor, this.names.claim(descriptor.name, familyKind(descriptor.aggregation), shapeOf(descriptor.aggregation)))
-      this.#byKey.set(key, family)
-    }
-    const listKey = keys.join('\0')
-    let list = family.lists.get(listKey)
-    if (list === undefined) {
-      list = new SeriesList(family, keys, this.#made++)
-      family.lists.set(listKey, list)
-    }
+  /** The list that series of a name belong into; `keys` when they are not those of the traits. */
+  listOf(name: string, traits: Traits, keys: readonly string[] = traits.keys): SeriesList {
+    const family = this.#familyOf(name, traits)
+    const known = family.lists.find((list) => isSame(list.keys, keys))
+    if (known !== undefined) return known
+    const list = new SeriesList(family, keys, this.#made++)
+    family.lists = [...family.lists, list]
     return list
   }
 
   *lists(): Generator<SeriesList, void, void> {
-    for (const { lists } of this.#byKey.values()) yield* lists.values()
+    for (const families of this.#byShape.values()) for (const { lists } of families.values()) yield* lists
   }
 
   /**
@@ -54,17 +51,46 @@ export class Families {
    */
   publish(origin: ListOrigin): FamilyPoints[] {
     const published: FamilyPoints[] = []
-    for (const family of this.#byKey.values()) {
-      for (const [key, list] of family.lists) {
-        published.push(list.points(origin))
-        if (list.size > 0) continue
-        list.isEnded = true
-        family.lists.delete(key)
+    for (const families of this.#byShape.values()) {
+      for (const [name, family] of families) {
+        let hasEnded = false
+        for (const list of family.lists) {
+          published.push(list.points(origin))
+          if (list.size > 0) continue
+          list.isEnded = true
+          hasEnded = true
+        }
+        if (hasEnded) this.#leave(families, name, family)
       }
-      if (family.lists.size > 0) continue
-      this.#byKey.delete(family.key)
-      this.names.release(family.family.name)
     }
     return published
   }
+
+  /** Forgets the lists of a family that have ended, and with the last of them the family. */
+  #leave(families: Map<string, Family>, name: string, family: Family): void {
+    family.lists = family.lists.filter(({ isEnded }) => !isEnded)
+    if (family.lists.length > 0) return
+    families.delete(name)
+    this.#size--
+    this.names.release(family.family.name)
+  }
+
+  #familyOf(name: string, traits: Traits): Family {
+    let families = this.#byShape.get(traits.familyShape)
+    if (families === undefined) {
+      families = new Map()
+      this.#byShape.set(traits.familyShape, families)
+    }
+    let family = families.get(name)
+    if (family === undefined) {
+      family = new Family(traits, this.names.claim(name, familyKind(traits.aggregation), traits.shape))
+      families.set(name, family)
+      this.#size++
+    }
+    return family
+  }
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((key, i) => key === b[i])
 }

@@ -35,6 +35,37 @@ describe('StatHub: counters', () => {
     expect(first[0]?.producer).toBe(first[1]?.producer)
   })
 
+  it('tells series apart by all that they are described by, however many kinds of them come in turns', async () => {
+    const clock = new FakeClock()
+    const hub = newHub(clock)
+    const { store } = new TestWorker(hub, 0)
+    const kinds = Array.from({ length: 12 }, (_, i) => ({ [`key_${i}`]: 'x', z: 'y' }))
+    for (let round = 1; round <= 3; round++) {
+      for (const [i, labels] of kinds.entries()) {
+        for (const name of ['hits', 'misses']) store.add(store.open(seriesSpec(name, { ...AGGREGATIONS.counter }, labels)), i + 1, clock.now())
+      }
+      const points = await hub.collect()
+      const expected = ['hits', 'misses'].flatMap((name) => kinds.map((_, i) => [`${name}{key_${i}=x,z=y}`, [(i + 1) * round]] as const))
+      expect(pointsOf(points)).toEqual(new Map(expected))
+    }
+    expect(hub.stats()).toMatchObject({ families: 2, series: 24, conflicts: 0 })
+  })
+
+  it('has one family for a final name, whatever the unit, and two for one that exporters finish', async () => {
+    const clock = new FakeClock()
+    const hub = newHub(clock)
+    const { store } = new TestWorker(hub, 0)
+    for (const isExactName of [true, false]) {
+      for (const unit of ['s', '']) {
+        const spec = { ...seriesSpec(isExactName ? 'final' : 'open', AGGREGATIONS.gauge, { unit: unit === '' ? 'none' : unit }), isExactName, unit }
+        store.set(store.open(spec), 1, clock.now())
+      }
+    }
+    const families = await hub.collect()
+    expect([...pointsOf(families).keys()].sort()).toEqual(['final{unit=none}', 'final{unit=s}', 'open{unit=none}', 'open{unit=s}'])
+    expect(families.map(({ family }) => `${family.name} ${family.unit}`).sort()).toEqual(['final s', 'open ', 'open s'])
+  })
+
   it('does not add a negative value to a monotonic counter, and counts it', async () => {
     const clock = new FakeClock()
     const hub = newHub(clock)

@@ -6,7 +6,7 @@ import { AttributeSet, type Resource, type Scope } from '../../../model/attribut
 import type { FamilyPoints } from '../../../model/metrics.ts'
 import { OVERFLOW_ATTRIBUTES } from '../../../model/series/hub.ts'
 import type { Aggregation } from '../naming/naming.ts'
-import { type Descriptor, parseDescriptor } from './descriptor.ts'
+import { parseTraits, type Traits } from './descriptor.ts'
 import { Families } from './families.ts'
 import { JOURNAL_WORDS, type StatMessage, windowMs } from './layout.ts'
 import { IntervalSet } from './member_set.ts'
@@ -53,9 +53,10 @@ const OVERFLOW_KEYS = OVERFLOW_ATTRIBUTES.keys
 
 type SummedKind = Exclude<Aggregation['kind'], 'set'>
 
+/** Traits that rows have, and the lists of those that have been seen, by the interner's number of their name. */
 interface Known {
-  readonly descriptor: Descriptor
-  list: SeriesList
+  readonly traits: Traits
+  readonly lists: Map<number, SeriesList>
 }
 
 /**
@@ -80,7 +81,7 @@ export class StatHub {
   readonly #talkers: Talkers
   #interner = new ByteInterner()
   #textsAtRenewal = 0
-  /** By the interner's number of the descriptor's text. */
+  /** By the interner's number of the traits' text. */
   #known = new Map<number, Known>()
   #shards: StatShardReader[] = []
   #late: { readonly shard: StatShardReader; readonly entries: Float64Array }[] = []
@@ -195,23 +196,21 @@ export class StatHub {
       if (id >= 0) this.#index.dirty[id] = 1
       else {
         fresh.push(row)
-        this.#knownOf(shard, row).list.expected++
+        this.#listOf(shard, row, this.#knownOf(shard, row)).expected++
       }
     }
     for (const [n, row] of fresh.entries()) {
       if ((n & 63) === 0 && slices.isOver) await slices.next()
-      const { list } = this.#knownOf(shard, row)
-      this.#place(shard, row)
+      const known = this.#knownOf(shard, row)
+      const list = this.#listOf(shard, row, known)
+      this.#place(shard, row, list, known.traits)
       list.expected--
     }
   }
 
   /** Finds the series of a row, which is made when it is new. */
-  #place(shard: StatShardReader, row: number): void {
-    const { descriptor, list } = this.#knownOf(shard, row)
-    const values = this.#valuesOf(shard, row, descriptor)
-    let id = this.#index.find(list, values)
-    if (id < 0) id = this.#newSeries(list, values, descriptor)
+  #place(shard: StatShardReader, row: number, list: SeriesList, traits: Traits): void {
+    const id = this.#seriesOf(shard, row, list, traits)
     for (const older of shard.rowsOf(id)) {
       if (!shard.isLeft(older)) continue
       this.#foldRow(shard, older, id)
@@ -221,31 +220,40 @@ export class StatHub {
     this.#index.dirty[id] = 1
   }
 
-  #valuesOf(shard: StatShardReader, row: number, { keys }: Descriptor): string[] {
-    return keys.map((_, label) => this.#interner.text(shard.text(row, label)))
+  /** The series of a row, made when it is new. */
+  #seriesOf(shard: StatShardReader, row: number, list: SeriesList, traits: Traits): number {
+    const values = traits.keys.map((_, label) => this.#interner.text(shard.value(row, label)))
+    const known = this.#index.find(list, values)
+    return known >= 0 ? known : this.#newSeries(list, values, { traits, name: shard.name(row) })
   }
 
   #knownOf(shard: StatShardReader, row: number): Known {
-    const text = shard.text(row, -1)
-    let known = this.#known.get(text)
-    if (known === undefined) {
-      const descriptor = parseDescriptor(this.#interner.text(text))
-      known = { descriptor, list: this.#families.listOf(descriptor) }
-      this.#known.set(text, known)
-    }
-    if (known.list.isEnded) known.list = this.#families.listOf(known.descriptor)
-    return known
+    const text = shard.traits(row)
+    const known = this.#known.get(text)
+    if (known !== undefined) return known
+    const made: Known = { traits: parseTraits(this.#interner.text(text)), lists: new Map() }
+    this.#known.set(text, made)
+    return made
   }
 
-  #newSeries(list: SeriesList, values: readonly string[], descriptor: Descriptor): number {
+  #listOf(shard: StatShardReader, row: number, { traits, lists }: Known): SeriesList {
+    const name = shard.name(row)
+    const known = lists.get(name)
+    if (known !== undefined && !known.isEnded) return known
+    const list = this.#families.listOf(this.#interner.text(name), traits)
+    lists.set(name, list)
+    return list
+  }
+
+  #newSeries(list: SeriesList, values: readonly string[], { traits, name }: { readonly traits: Traits; readonly name: number }): number {
     const isFull = this.#index.size - this.#overflowSeries >= this.#settings.seriesMax
     if (!isOverflow(list) && isFull) {
       this.#overflowed++
-      const overflow = this.#families.listOf(descriptor, OVERFLOW_KEYS)
+      const overflow = this.#families.listOf(this.#interner.text(name), traits, OVERFLOW_KEYS)
       const known = this.#index.find(overflow, OVERFLOW_ATTRIBUTES.values as readonly string[])
-      return known >= 0 ? known : this.#append(overflow, OVERFLOW_ATTRIBUTES, descriptor.ttlMs)
+      return known >= 0 ? known : this.#append(overflow, OVERFLOW_ATTRIBUTES, traits.ttlMs)
     }
-    return this.#append(list, isOverflow(list) ? OVERFLOW_ATTRIBUTES : new AttributeSet(list.keys, values), descriptor.ttlMs)
+    return this.#append(list, isOverflow(list) ? OVERFLOW_ATTRIBUTES : new AttributeSet(list.keys, values), traits.ttlMs)
   }
 
   #append(list: SeriesList, attributes: AttributeSet, ttlMs: number): number {
@@ -287,10 +295,8 @@ export class StatHub {
     const id = (shard.seriesOf[row] as number) - 1
     if (id >= 0) return id
     shard.learnTexts(this.#interner, Number.POSITIVE_INFINITY)
-    const { descriptor, list } = this.#knownOf(shard, row)
-    const values = this.#valuesOf(shard, row, descriptor)
-    const known = this.#index.find(list, values)
-    const made = known >= 0 ? known : this.#newSeries(list, values, descriptor)
+    const known = this.#knownOf(shard, row)
+    const made = this.#seriesOf(shard, row, this.#listOf(shard, row, known), known.traits)
     shard.link(row, made)
     return made
   }

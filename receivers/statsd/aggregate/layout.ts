@@ -14,7 +14,7 @@ export const Row = {
   nextInt: 1,
   /** Idle time in ms after which the series ends; 0 = never. */
   ttlInt: 2,
-  /** Place in `StatBuffers.labels`: number of the writer's shape, text of the descriptor, one text per label. */
+  /** Place in `StatBuffers.labels`; see `Labels`. */
   labelsInt: 3,
   /** When it was last touched, milliseconds since the epoch. */
   updatedMs: 2,
@@ -22,6 +22,12 @@ export const Row = {
   samples: 3,
   values: 4,
 } as const
+
+/**
+ * What stands for a series in `StatBuffers.labels`, one after another: the number of the writer's shape, the text of the traits (see
+ * `traitsText`), that of the name, and one text per label value.
+ */
+export const Labels = { shape: 0, traits: 1, name: 2, values: 3 } as const
 
 /**
  * Buckets of an exponential histogram within a row. `form`: 0 = none; n > 0: n neighbouring cells, the first of which is

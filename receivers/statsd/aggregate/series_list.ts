@@ -1,12 +1,14 @@
 import type { AttributeSet, Resource, Scope } from '../../../model/attributes.ts'
 import { type FamilyPoints, type MetricFamily, valuesPerPoint } from '../../../model/metrics.ts'
 import type { Aggregation } from '../naming/naming.ts'
-import { type RowForm, rowForm } from './layout.ts'
+import type { RowForm } from './layout.ts'
 
 /** What all lists of a family have in common. */
 export interface ListFamily {
   readonly family: MetricFamily
   readonly aggregation: Aggregation
+  /** Of the rows of its series. */
+  readonly form: RowForm
 }
 
 /** What a batch says about the origin of its points. */
@@ -19,6 +21,11 @@ export interface ListOrigin {
 /** Words per series of what ended shards held: a gauge's last value comes with its time, worker and order. */
 export const GaugeBase = { value: 0, setMs: 1, order: 2, worker: 3, words: 4 } as const
 
+// Shared by all lists that are empty; nothing is ever put into them.
+const NO_NUMBERS = new Float64Array(0)
+const NO_SERIES: AttributeSet[] = []
+const NO_IDS: number[] = []
+
 /**
  * The series of one family that have the same label keys, in the columns that consumers see. Series are appended; to
  * remove some, all columns are made anew, and a reader of an old batch goes on reading old numbers.
@@ -28,19 +35,18 @@ export class SeriesList {
   readonly keys: readonly string[]
   /** Tells it from other lists of the hub. */
   readonly number: number
-  readonly form: RowForm
   readonly stride: number
   /** True when consumers have been told that it is empty: series of its kind go into a new one. */
   isEnded = false
   /** Rows that are about to be looked at and may belong to new series: columns that grow make room for them at once. */
   expected = 0
   readonly #baseStride: number
-  series: AttributeSet[] = []
+  series: AttributeSet[] = NO_SERIES
   /** Number of each series in the hub. */
-  ids: number[] = []
-  values: Float64Array
-  startTimesMs: Float64Array
-  updatedMs: Float64Array
+  ids: number[] = NO_IDS
+  values = NO_NUMBERS
+  startTimesMs = NO_NUMBERS
+  updatedMs = NO_NUMBERS
   /** What ended shards held; undefined as long as there was none. */
   base: Float64Array | undefined
   #capacity = 0
@@ -50,24 +56,30 @@ export class SeriesList {
     this.of = of
     this.keys = keys
     this.number = number
-    this.form = rowForm(of.aggregation)
     this.stride = valuesPerPoint(of.family)
     this.#baseStride = of.aggregation.kind === 'gauge' ? GaugeBase.words : this.stride
-    this.values = new Float64Array(0)
-    this.startTimesMs = new Float64Array(0)
-    this.updatedMs = new Float64Array(0)
   }
 
   get size(): number {
     return this.series.length
   }
 
+  get form(): RowForm {
+    return this.of.form
+  }
+
   /** Appends a series; returns its index. */
   add(attributes: AttributeSet, id: number, startMs: number): number {
     const index = this.series.length
     if (index === this.#capacity) this.#grow()
-    this.series.push(attributes)
-    this.ids.push(id)
+    if (index === 0) {
+      // Many lists have one series only: an array that grows has room for sixteen more.
+      this.series = [attributes]
+      this.ids = [id]
+    } else {
+      this.series.push(attributes)
+      this.ids.push(id)
+    }
     this.startTimesMs[index] = startMs
     return index
   }
@@ -82,8 +94,8 @@ export class SeriesList {
   remove(isEnded: (id: number) => boolean, moved: (id: number, index: number) => void): void {
     const old = { series: this.series, ids: this.ids, values: this.values, start: this.startTimesMs, updated: this.updatedMs, base: this.base }
     const kept = old.ids.filter((id) => !isEnded(id)).length
-    this.series = []
-    this.ids = []
+    this.series = NO_SERIES
+    this.ids = NO_IDS
     this.#allocate(kept, old.base !== undefined)
     for (const [from, id] of old.ids.entries()) {
       if (isEnded(id)) continue

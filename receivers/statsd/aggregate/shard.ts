@@ -1,17 +1,24 @@
 import type { SeriesSpec } from '../naming/naming.ts'
-import { descriptorText } from './descriptor.ts'
-import { Control, JOURNAL_ENTRIES, JOURNAL_WORDS, Row, rowWords, type StatBuffers } from './layout.ts'
+import { traitsText } from './descriptor.ts'
+import { Control, JOURNAL_ENTRIES, JOURNAL_WORDS, Labels, Row, rowWords, type StatBuffers } from './layout.ts'
 import { SharedTexts } from './shared_texts.ts'
 
 /** No room: the answer of `rowOf` and `allocate`. */
 export const NO_PLACE = 0
 
-/** What the rows of a descriptor have in common, for the writer. */
+/** What the rows of series with the same traits have in common, for the writer. */
 export interface Shape {
   readonly aggregation: SeriesSpec['aggregation']
+  /** Text of the traits. */
   readonly text: number
   readonly keys: number
   readonly words: number
+}
+
+/** A shape, and the first series that had it. */
+interface SeenShape {
+  readonly number: number
+  readonly series: SeriesSpec
 }
 
 export interface StatShardLimits {
@@ -19,7 +26,7 @@ export interface StatShardLimits {
   readonly rowsMax: number
   /** Most words of rows and their blocks. */
   readonly wordsMax: number
-  /** Most bytes of distinct label values and descriptors. */
+  /** Most bytes of distinct names, label values and traits. */
   readonly textBytesMax: number
 }
 
@@ -28,6 +35,8 @@ const RESERVED_WORDS = 8
 /** Text numbers per row that are reserved; memory is taken only where they are used. */
 const LABELS_PER_ROW = 16
 const TTL_MS_MAX = 0x7fff_ffff
+/** Shapes that are recognized without their text. */
+const RECENT_SHAPES = 8
 
 /**
  * Rows of series in shared memory, written by one thread. Append-only as far as a reader is concerned: a row is never given
@@ -44,6 +53,7 @@ export class StatShard {
   readonly #limits: StatShardLimits
   readonly #texts: SharedTexts
   readonly #shapeNumbers = new Map<string, number>()
+  #recentShapes: readonly SeenShape[] = []
   readonly #free = new Map<number, number[]>()
   #rows = 0
   #used = RESERVED_WORDS
@@ -176,32 +186,40 @@ export class StatShard {
   }
 
   #shapeOf(series: SeriesSpec): number {
-    const descriptor = descriptorText(series)
-    const known = this.#shapeNumbers.get(descriptor)
-    if (known !== undefined) return known
-    const text = this.#texts.numberOf(descriptor)
-    if (text < 0) return -1
-    const { aggregation, labels } = series
-    const number = this.shapes.push({ aggregation, text, keys: labels.length, words: rowWords(aggregation) }) - 1
-    this.#shapeNumbers.set(descriptor, number)
+    for (const recent of this.#recentShapes) if (hasTraitsOf(series, recent.series)) return recent.number
+    const traits = traitsText(series)
+    const number = this.#shapeNumbers.get(traits) ?? this.#newShape(series, traits)
+    if (number >= 0) this.#recentShapes = [{ number, series }, ...this.#recentShapes.slice(0, RECENT_SHAPES - 1)]
     return number
   }
 
-  /** Puts shape, descriptor and label values into `#tuple`; returns its length, -1 when there is no room. */
-  #tupleOf(shape: number, { labels }: SeriesSpec): number {
-    if (labels.length + 2 > this.#tuple.length) this.#tuple = new Int32Array(labels.length * 2)
-    this.#tuple[0] = shape
-    this.#tuple[1] = (this.shapes[shape] as Shape).text
+  #newShape({ aggregation, labels }: SeriesSpec, traits: string): number {
+    const text = this.#texts.numberOf(traits)
+    if (text < 0) return -1
+    const number = this.shapes.push({ aggregation, text, keys: labels.length, words: rowWords(aggregation) }) - 1
+    this.#shapeNumbers.set(traits, number)
+    return number
+  }
+
+  /** Puts what stands for a series in `StatBuffers.labels` into `#tuple`; returns its length, -1 when there is no room. */
+  #tupleOf(shape: number, { name, labels }: SeriesSpec): number {
+    const length = Labels.values + labels.length
+    if (length > this.#tuple.length) this.#tuple = new Int32Array(length * 2)
+    const nameText = this.#texts.numberOf(name)
+    if (nameText < 0) return -1
+    this.#tuple[Labels.shape] = shape
+    this.#tuple[Labels.traits] = (this.shapes[shape] as Shape).text
+    this.#tuple[Labels.name] = nameText
     for (let i = 0; i < labels.length; i++) {
       const text = this.#texts.numberOf((labels[i] as readonly [string, string])[1])
       if (text < 0) return -1
-      this.#tuple[i + 2] = text
+      this.#tuple[Labels.values + i] = text
     }
-    return labels.length + 2
+    return length
   }
 
   #tupleLength(labels: number): number {
-    return (this.shapes[this.buffers.labels[labels] as number] as Shape).keys + 2
+    return (this.shapes[this.buffers.labels[labels] as number] as Shape).keys + Labels.values
   }
 
   /** The slot that has a row of these labels, or the free one where it belongs. */
@@ -221,13 +239,27 @@ export class StatShard {
 
   #rehash(): void {
     const old = this.#slots
-    this.#slots = new Int32Array(old.length * 2)
+    const slots = new Int32Array(old.length * 4)
+    const mask = slots.length - 1
     for (const number of old) {
       if (number === 0) continue
       const labels = this.ints[(this.buffers.rows[number - 1] as number) * 2 + Row.labelsInt] as number
-      this.#slots[this.#slotOf(this.buffers.labels, labels, this.#tupleLength(labels))] = number
+      let slot = hashOf(this.buffers.labels, labels, this.#tupleLength(labels)) & mask
+      while (slots[slot] !== 0) slot = (slot + 1) & mask
+      slots[slot] = number
     }
+    this.#slots = slots
   }
+}
+
+/** True when two series are sure to have the same traits; false when they may have. */
+function hasTraitsOf(a: SeriesSpec, b: SeriesSpec): boolean {
+  if (a.aggregation !== b.aggregation || a.labels.length !== b.labels.length || a.ttlMs !== b.ttlMs) return false
+  if (a.isExactName !== b.isExactName || a.unit !== b.unit || a.help !== b.help) return false
+  for (let i = 0; i < a.labels.length; i++) {
+    if ((a.labels[i] as readonly [string, string])[0] !== (b.labels[i] as readonly [string, string])[0]) return false
+  }
+  return true
 }
 
 function hashOf(tuple: Int32Array, at: number, length: number): number {

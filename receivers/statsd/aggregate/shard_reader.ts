@@ -1,5 +1,5 @@
 import type { ByteInterner } from '../../../lib/intern.ts'
-import { Buckets, Control, JOURNAL_ENTRIES, JOURNAL_WORDS, Row, type RowForm, type StatBuffers } from './layout.ts'
+import { Buckets, Control, JOURNAL_ENTRIES, JOURNAL_WORDS, Labels, Row, type RowForm, type StatBuffers } from './layout.ts'
 
 /** Tells the shards of one ingest worker's life from those of another; the shape of the component contract's `IngestOrigin`. */
 export interface StatOrigin {
@@ -77,11 +77,19 @@ export class StatShardReader {
     this.#textsKnown = 1
   }
 
-  /** The interner's number of a row's descriptor (`label` -1) or of one of its label values. */
-  text(row: number, label: number): number {
-    const { ints, labels, rows } = this.buffers
-    const at = ints[(rows[row] as number) * 2 + Row.labelsInt] as number
-    return this.#textIds[labels[at + 2 + label] as number] as number
+  /** The interner's number of the text of a row's traits. */
+  traits(row: number): number {
+    return this.#text(row, Labels.traits)
+  }
+
+  /** The interner's number of the name of a row's series. */
+  name(row: number): number {
+    return this.#text(row, Labels.name)
+  }
+
+  /** The interner's number of one of a row's label values. */
+  value(row: number, label: number): number {
+    return this.#text(row, Labels.values + label)
   }
 
   /** The row whose place in memory is `place`; -1 when there is none. */
@@ -179,6 +187,12 @@ export class StatShardReader {
       take(this.rowAt(journal[at] as number), journal[at + 1] as number, journal[at + 2] as number, journal[at + 3] as number)
     }
     Atomics.store(control, Control.journalRead, end)
+  }
+
+  #text(row: number, place: number): number {
+    const { ints, labels, rows } = this.buffers
+    const at = ints[(rows[row] as number) * 2 + Row.labelsInt] as number
+    return this.#textIds[labels[at + place] as number] as number
   }
 
   #copy(at: number, form: RowForm): void {

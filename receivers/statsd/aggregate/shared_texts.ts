@@ -2,9 +2,12 @@ import { Control, type StatBuffers } from './layout.ts'
 
 const encoder = new TextEncoder()
 
+/** Texts whose numbers are at hand: most of them come again and again. */
+const RECENT_TEXTS = 4096
+
 /**
- * Writes texts into a shard's shared memory, each once, and finds them again there: no JavaScript string is kept. Texts
- * are only appended.
+ * Writes texts into a shard's shared memory, each once, and finds them again there: but for some that are at hand, no JavaScript
+ * string is kept. Texts are only appended.
  */
 export class SharedTexts {
   readonly #buffers: StatBuffers
@@ -13,6 +16,7 @@ export class SharedTexts {
   /** Text numbers by hash, open addressing; 0 = free. */
   #slots = new Int32Array(1024)
   #scratch = new Uint8Array(1024)
+  readonly #recent = new Map<string, number>()
 
   constructor(buffers: StatBuffers) {
     this.#buffers = buffers
@@ -22,6 +26,16 @@ export class SharedTexts {
   /** The number of a text, written on first sight; -1 when there is no room. */
   numberOf(text: string): number {
     if (text === '') return 0
+    const recent = this.#recent.get(text)
+    if (recent !== undefined) return recent
+    const number = this.#search(text)
+    if (number < 0) return number
+    if (this.#recent.size === RECENT_TEXTS) this.#recent.clear()
+    this.#recent.set(text, number)
+    return number
+  }
+
+  #search(text: string): number {
     if (text.length * 3 > this.#scratch.length) this.#scratch = new Uint8Array(text.length * 6)
     const { written: length } = encoder.encodeInto(text, this.#scratch)
     const mask = this.#slots.length - 1

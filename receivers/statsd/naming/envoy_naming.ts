@@ -3,7 +3,7 @@ import { type DottedNames, hideDots, rejoin, showDots } from './envoy_repair.ts'
 import { extractTags } from './envoy_tags.ts'
 import { ENVOY_BOUNDS, envoyHistogramUnit } from './envoy_units.ts'
 import { envoyPrometheusName, seriesLabels } from './escape.ts'
-import type { Aggregation, Naming, NoSeries, RawSeries, SeriesSpec } from './naming.ts'
+import { type Aggregation, aggregationOf, type Naming, type NoSeries, type RawSeries, type SeriesSpec } from './naming.ts'
 import { labelsOf } from './tags.ts'
 
 export interface EnvoyNamingOptions {
@@ -118,12 +118,6 @@ function prometheusName({ name, tags }: EnvoyStat): string {
   const isClassOfCodes = name.endsWith('_rq') && CODE_CLASS_TAGS.some((tag) => tags.has(tag))
   const own = isClassOfCodes ? `${name}_xx` : name
   return CUSTOM_NAMESPACE.test(own) ? envoyPrometheusName(own.replace(CUSTOM_NAMESPACE, '')) : `envoy_${envoyPrometheusName(own)}`
-}
-
-function aggregationOf(type: SampleType, histograms: Aggregation): Aggregation {
-  if (type === SampleType.counter) return { kind: 'counter', isMonotonic: true }
-  if (type === SampleType.gauge) return { kind: 'gauge' }
-  return type === SampleType.set ? { kind: 'set' } : histograms
 }
 
 function renameTag(tags: Map<string, string>, from: string, to: string): void {

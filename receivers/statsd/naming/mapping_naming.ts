@@ -2,7 +2,7 @@ import { SampleType } from '../sample.ts'
 import { escapeMetricName, seriesLabels } from './escape.ts'
 import { type EventType, GlobTree } from './glob_tree.ts'
 import type { Mapping, MappingRule } from './mapping.ts'
-import type { Aggregation, Naming, NoSeries, RawSeries, SeriesSpec } from './naming.ts'
+import { aggregationOf, type Naming, type NoSeries, type RawSeries, type SeriesSpec } from './naming.ts'
 import { labelsOf, type ValuelessTags } from './tags.ts'
 import { globTemplate, regexTemplate, type Template } from './template.ts'
 
@@ -96,12 +96,6 @@ export function eventTypeOf(type: SampleType): EventType {
 }
 
 const DEFAULT_HELP = 'Received by StatsD.'
-
-function aggregationOf(type: SampleType, observer: Aggregation): Aggregation {
-  if (type === SampleType.counter) return { kind: 'counter', isMonotonic: true }
-  if (type === SampleType.gauge) return { kind: 'gauge' }
-  return type === SampleType.set ? { kind: 'set' } : observer
-}
 
 function compile(rule: MappingRule): Compiled {
   const { regexp } = rule

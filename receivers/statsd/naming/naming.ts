@@ -1,4 +1,4 @@
-import type { SampleType } from '../sample.ts'
+import { SampleType } from '../sample.ts'
 
 /** How samples of a family are kept. */
 export type Aggregation =
@@ -8,6 +8,19 @@ export type Aggregation =
   | { readonly kind: 'exponential'; readonly bucketsMax: number }
   | { readonly kind: 'summary'; readonly quantiles: readonly number[]; readonly maxAgeMs: number; readonly ageBuckets: number }
   | { readonly kind: 'set' }
+
+/** Of the aggregations without parameters there is one object each: series that share it are known to be alike at a glance. */
+export const COUNTER: Aggregation = { kind: 'counter', isMonotonic: true }
+export const UPDOWN_COUNTER: Aggregation = { kind: 'counter', isMonotonic: false }
+export const GAUGE: Aggregation = { kind: 'gauge' }
+export const SET: Aggregation = { kind: 'set' }
+
+/** How samples of a type are kept; `observer` for timers, histograms and distributions. */
+export function aggregationOf(type: SampleType, observer: Aggregation): Aggregation {
+  if (type === SampleType.counter) return COUNTER
+  if (type === SampleType.gauge) return GAUGE
+  return type === SampleType.set ? SET : observer
+}
 
 /** What a series is, once its name and tags have been looked at; made on first sight of a series only. */
 export interface SeriesSpec {

@@ -1,6 +1,6 @@
 import { SampleType } from '../sample.ts'
 import { seriesLabels } from './escape.ts'
-import type { Aggregation, Naming, NoSeries, RawSeries, SeriesSpec } from './naming.ts'
+import { type Aggregation, COUNTER, GAUGE, type Naming, type NoSeries, type RawSeries, SET, type SeriesSpec, UPDOWN_COUNTER } from './naming.ts'
 import { labelsOf, type ValuelessTags } from './tags.ts'
 
 /** One entry of the Collector's `timer_histogram_mapping`, with the keys of the config. */
@@ -77,9 +77,9 @@ export class PlainNaming implements Naming {
   }
 
   #aggregation({ type, name }: RawSeries): Aggregation | undefined {
-    if (type === SampleType.counter) return { kind: 'counter', isMonotonic: this.#areCountersMonotonic }
-    if (type === SampleType.gauge) return { kind: 'gauge' }
-    if (type === SampleType.set) return { kind: 'set' }
+    if (type === SampleType.counter) return this.#areCountersMonotonic ? COUNTER : UPDOWN_COUNTER
+    if (type === SampleType.gauge) return GAUGE
+    if (type === SampleType.set) return SET
     const observer = this.#observers.get(type)
     return observer === undefined ? DEFAULT_OBSERVER : observer(name)
   }
@@ -110,7 +110,7 @@ const TYPE_LABELS: Readonly<Record<SampleType, string>> = {
 function observerOf(entry: TimerHistogramMapping): Observer {
   const { observer_type: type, histogram, summary } = entry
   if (type === 'disabled') return () => undefined
-  if (type === 'gauge') return () => ({ kind: 'gauge' })
+  if (type === 'gauge') return () => GAUGE
   if (type === 'summary') {
     const quantiles = [...new Set((summary?.percentiles ?? DEFAULT_PERCENTILES).map((percent) => percent / 100))].sort((a, b) => a - b)
     const aggregation: Aggregation = { kind: 'summary', quantiles, maxAgeMs: SUMMARY_AGE_MS, ageBuckets: SUMMARY_AGE_BUCKETS }

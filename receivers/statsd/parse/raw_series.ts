@@ -7,19 +7,21 @@ const CONTAINER_LABEL = 'container_id'
 /**
  * Name and tags of a sample as text, for `Naming.resolve`; needed on first sight of a series only. What is not UTF-8 becomes
  * U+FFFD. To the statsd_exporter a container id is a tag like any other, `container_id`, with the prefix it came with. The `etsy` dialect cleans names and tags as etsy's server does, which may leave nothing of a name.
+ *
+ * `text` is `textOf`, or gives the same texts in another way.
  */
-export function rawSeries(sample: Sample, dialect: Dialect): RawSeries {
+export function rawSeries(sample: Sample, dialect: Dialect, text = textOf): RawSeries {
   const { bytes, tagStart, tagKeyEnd, tagEnd } = sample
   const clean = dialect === 'etsy' ? cleaned : unchanged
   const tags: [string, string | undefined][] = []
   for (let i = 0; i < sample.tags; i++) {
     const keyEnd = tagKeyEnd[i] as number
     const end = tagEnd[i] as number
-    const key = clean(textOf(bytes, tagStart[i] as number, keyEnd))
-    tags.push([key, keyEnd === end ? undefined : clean(textOf(bytes, keyEnd + 1, end))])
+    const key = clean(text(bytes, tagStart[i] as number, keyEnd))
+    tags.push([key, keyEnd === end ? undefined : clean(text(bytes, keyEnd + 1, end))])
   }
   if (dialect === 'statsd_exporter' && sample.containerEnd > 0) tags.splice(tagsBeforeContainer(sample), 0, containerTag(sample))
-  return { name: clean(nameOf(sample)), type: sample.type, tags }
+  return { name: clean(nameOf(sample, text)), type: sample.type, tags }
 }
 
 /** How many tags stand before the container id: of two with one key the later counts. */
@@ -33,10 +35,10 @@ function containerTag({ bytes, containerTextStart, containerTextEnd }: Sample): 
   return [CONTAINER_LABEL, textOf(bytes, containerTextStart, containerTextEnd)]
 }
 
-function nameOf(sample: Sample): string {
+function nameOf(sample: Sample, text: typeof textOf): string {
   const { bytes, nameStart, nameEnd, nameCutStart, nameCutEnd } = sample
-  if (nameCutStart === nameCutEnd) return textOf(bytes, nameStart, nameEnd)
-  return textOf(bytes, nameStart, nameCutStart) + textOf(bytes, nameCutEnd, nameEnd)
+  if (nameCutStart === nameCutEnd) return text(bytes, nameStart, nameEnd)
+  return text(bytes, nameStart, nameCutStart) + text(bytes, nameCutEnd, nameEnd)
 }
 
 /** The rules of etsy's statsd for keys: white space to `_`, `/` to `-`, then only letters, digits and `_ - . ; =` remain. */
