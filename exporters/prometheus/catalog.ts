@@ -1,10 +1,11 @@
 import type { TimeSlices } from '../../lib/time_slices.ts'
 import type { AttributeSet, Resource, Scope } from '../../model/attributes.ts'
 import type { FamilyPoints, MetricFamily, SeriesMetrics } from '../../model/metrics.ts'
-import { type BaseLabels, baseLabels, comparableLabels, LabelArena, type ResourceLabelOptions } from './labels.ts'
+import { LabelArena } from './label_arena.ts'
+import { type BaseLabels, baseLabels, comparableLabels, type ResourceLabelOptions } from './labels.ts'
 import { type ExposedName, exposedName, type NameOptions } from './names.ts'
 import { keyOf, PointStore } from './point_store.ts'
-import { type RejectReason, reasonOf, Source, Verdict } from './source.ts'
+import { type RejectReason, reasonOf, Source, Verdict, type Verdicts } from './source.ts'
 
 export interface CatalogSettings extends NameOptions, ResourceLabelOptions {
   /** Most series exposed; one histogram with all its lines is one series. */
@@ -34,7 +35,7 @@ export interface ServedSource {
   readonly source: Source
   readonly points: FamilyPoints
   readonly count: number
-  readonly verdicts: Uint8Array
+  readonly verdicts: Verdicts
   readonly labels: LabelArena
   /** Time of the points; by series where they came one by one. */
   readonly timeMs: number
@@ -186,6 +187,11 @@ export class Catalog {
     const families = this.#producers.get(producer) ?? new Map<string, Source[]>()
     this.#producers.set(producer, families)
     const before = families.get(name) ?? []
+    const [only] = before
+    if (only !== undefined && before.length === 1 && lists.length === 1 && only.points.series === lists[0]?.series && isOfFamily(only, lists[0])) {
+      only.update(lists[0], only.labels, { count: only.points.series.length, timeMs })
+      return
+    }
     const after: Source[] = []
     for (const points of lists) {
       if (points.series.length === 0) continue
@@ -194,7 +200,8 @@ export class Catalog {
       after.push(source)
     }
     for (const source of before) if (!after.includes(source)) this.#remove(source)
-    if (after.length > 0) families.set(name, after)
+    // An array that has grown has room for sixteen more, and most families have one source.
+    if (after.length > 0) families.set(name, after.slice())
     else families.delete(name)
     if (families.size === 0) this.#producers.delete(producer)
   }
@@ -260,7 +267,7 @@ export class Catalog {
     const base = this.#baseFor(points.resource, points.scope)
     const source = new Source(points, { exposed, base, labels: this.#arenaFor(points, { base }), ...owner })
     const group = this.#groups.get(exposed.name) ?? { sources: [], claims: undefined, judgedLists: REOPEN_LISTS }
-    group.sources.push(source)
+    group.sources = [...group.sources, source]
     this.#groups.set(exposed.name, group)
     return source
   }
@@ -282,12 +289,11 @@ export class Catalog {
 
   #arenaFor({ series, family }: FamilyPoints, of: { readonly base: BaseLabels; readonly labels?: LabelArena }): LabelArena {
     const arenas = this.#arenas.get(series) ?? []
-    this.#arenas.set(series, arenas)
-    const isExact = family.isExactName === true
-    const known = arenas.find((arena) => arena.isExact === isExact && isSameSet(arena.taken, of.base.names))
+    const plans = family.isExactName === true ? of.base.plans.exact : of.base.plans.translated
+    const known = arenas.find((arena) => arena.plans.isExact === plans.isExact && isSameSet(arena.plans.taken, plans.taken))
     if (known !== undefined) return known
-    const arena = new LabelArena(series, { taken: of.base.names, isExact }, of.labels?.series === series ? undefined : of.labels)
-    arenas.push(arena)
+    const arena = new LabelArena(series, plans, of.labels?.series === series ? undefined : of.labels)
+    this.#arenas.set(series, [...arenas, arena])
     return arena
   }
 
@@ -360,11 +366,11 @@ export class Catalog {
     const plan = source.labels.plan(attributes)
     const { type } = source.exposed
     if (plan.hasMetricName || (plan.hasBound && type === 'histogram') || (plan.hasQuantile && type === 'summary')) return Verdict.labelConflict
-    if ((source.labels.length[index] as number) < 0) return Verdict.labelsTooLong
+    if (source.labels.lengthOf(index) < 0) return Verdict.labelsTooLong
     if (group.claims !== undefined && !claim(group.claims, source, index)) return Verdict.duplicate
     // Who is in the overflow series stays there until it ends: a total must not fall because others have ended.
-    const isOver = source.verdicts[index] === Verdict.overflow || !this.#hasRoom()
-    return isOver && source.verdicts[index] !== Verdict.shown ? Verdict.overflow : Verdict.shown
+    const isOver = source.verdicts.of(index) === Verdict.overflow || !this.#hasRoom()
+    return isOver && source.verdicts.of(index) !== Verdict.shown ? Verdict.overflow : Verdict.shown
   }
 
   /** True when one more series may be shown. Counts them all only when as many may have been added as there was room for. */
@@ -416,11 +422,12 @@ async function renderLabels(sources: readonly Source[], slices: TimeSlices | und
  * shows the same series goes first.
  */
 function sourceOf(points: FamilyPoints, before: readonly Source[], taken: readonly Source[]): Source | undefined {
-  const free = before.filter(
-    (source) =>
-      !taken.includes(source) && source.points.family === points.family && source.points.resource === points.resource && source.points.scope === points.scope,
-  )
+  const free = before.filter((source) => !taken.includes(source) && isOfFamily(source, points))
   return free.find((source) => source.points.series === points.series) ?? free.find((source) => source.points.series[0]?.keys === points.series[0]?.keys)
+}
+
+function isOfFamily({ points }: Source, { family, resource, scope }: FamilyPoints): boolean {
+  return points.family === family && points.resource === resource && points.scope === scope
 }
 
 function claim(claims: Map<number, { readonly source: Source; readonly index: number }>, source: Source, index: number): boolean {

@@ -5,14 +5,40 @@ import { type ExposedName, escapeHelp, escapeQuoted } from './names.ts'
 /** `text`: Prometheus text format 0.0.4. `openmetrics`: OpenMetrics 1.0. */
 export type Format = 'text' | 'openmetrics'
 
-/** The fixed text around the labels of one kind of line. */
-export interface Line {
+/** The fixed text around the labels of one kind of line; its parts are made when they are first asked for. */
+export class Line {
+  /** Bytes of the fixed text at most. */
+  readonly bytesMax: number
+  readonly #name: string
+  readonly #tail: string
+  #prefix: Buffer | undefined
+  #suffix: Buffer | undefined
+  #bare: Buffer | undefined
+
+  /** `tail` are the labels that all series have, `a="1",b="2"`. */
+  constructor(name: string, tail: string) {
+    this.#name = name
+    this.#tail = tail
+    this.bytesMax = Buffer.byteLength(name) + Buffer.byteLength(tail) + '{,} '.length
+  }
+
   /** Name and opening brace. */
-  readonly prefix: Buffer
+  get prefix(): Buffer {
+    this.#prefix ??= Buffer.from(`${this.#name}{`)
+    return this.#prefix
+  }
+
   /** What follows the labels of the series, up to the space before the value. */
-  readonly suffix: Buffer
+  get suffix(): Buffer {
+    this.#suffix ??= Buffer.from(this.#tail === '' ? '} ' : `,${this.#tail}} `)
+    return this.#suffix
+  }
+
   /** The whole, when the series has no labels of its own. */
-  readonly bare: Buffer
+  get bare(): Buffer {
+    this.#bare ??= Buffer.from(this.#tail === '' ? `${this.#name} ` : `${this.#name}{${this.#tail}} `)
+    return this.#bare
+  }
 }
 
 /** The fixed text of a source's lines. */
@@ -56,31 +82,27 @@ export function pieces(
   base: string,
   options: { readonly format: Format; readonly isTyped: boolean; readonly created: boolean },
 ): Pieces {
-  const bucket = (bound: number): Line => line(`${exposed.name}_bucket`, base, `le="${numberText(bound, options.format)}"`)
+  const bucket = (bound: number): Line => new Line(`${exposed.name}_bucket`, withExtra(base, `le="${numberText(bound, options.format)}"`))
   const lines = linesOf(exposed, family, base, options.format, bucket)
   const isOpen = options.format === 'openmetrics' && options.isTyped && exposed.type !== 'gauge'
-  const created = isOpen && options.created ? line(`${exposed.base}_created`, base, '') : undefined
+  const created = isOpen && options.created ? new Line(`${exposed.base}_created`, base) : undefined
   const all = created === undefined ? lines : [...lines, created]
-  const bytesMax = all.reduce((sum, one) => sum + lineBytes(one), 0)
+  const bytesMax = all.reduce((sum, one) => sum + one.bytesMax, 0)
   const hasExemplars = isOpen && exposed.type !== 'summary'
   if (family.type !== 'exponential_histogram') return { lines, created, bytesMax, hasExemplars }
-  const widest = lineBytes(bucket(WIDEST_BOUND))
+  const widest = bucket(WIDEST_BOUND).bytesMax
   return { lines, created, bytesMax: bytesMax + EXPONENTIAL_LINES_MAX * widest, hasExemplars, bucket: remembered(bucket) }
 }
 
 /** Has as many characters as a bound can have. */
 const WIDEST_BOUND = -Number.MAX_VALUE
 
-function lineBytes({ prefix, suffix, bare }: Line): number {
-  return Math.max(prefix.length + suffix.length, bare.length)
-}
-
 function linesOf(exposed: ExposedName, family: MetricFamily, base: string, format: Format, bucket: (bound: number) => Line): Line[] {
   const { name, type } = exposed
-  const [count, sum] = [line(`${name}_count`, base, ''), line(`${name}_sum`, base, '')]
+  if (type !== 'histogram' && type !== 'summary') return [new Line(name, base)]
+  const [count, sum] = [new Line(`${name}_count`, base), new Line(`${name}_sum`, base)]
   if (type === 'histogram') return [...family.bounds.map(bucket), bucket(Number.POSITIVE_INFINITY), count, sum]
-  if (type !== 'summary') return [line(name, base, '')]
-  return [...(family.quantiles ?? []).map((quantile) => line(name, base, `quantile="${numberText(quantile, format)}"`)), sum, count]
+  return [...(family.quantiles ?? []).map((quantile) => new Line(name, withExtra(base, `quantile="${numberText(quantile, format)}"`))), sum, count]
 }
 
 /** Bounds are few and come again in every scrape. */
@@ -96,13 +118,8 @@ function remembered(make: (bound: number) => Line): (bound: number) => Line {
 
 const REMEMBERED_MAX = 4096
 
-function line(name: string, base: string, extra: string): Line {
-  const tail = [base, extra].filter((part) => part !== '').join(',')
-  return {
-    prefix: Buffer.from(`${name}{`),
-    suffix: Buffer.from(`${tail === '' ? '' : `,${tail}`}} `),
-    bare: Buffer.from(tail === '' ? `${name} ` : `${name}{${tail}} `),
-  }
+function withExtra(base: string, label: string): string {
+  return base === '' ? label : `${base},${label}`
 }
 
 /** OpenMetrics wants the canonical form of a float, `5.0`; text format has `5`. */

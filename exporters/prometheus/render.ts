@@ -27,6 +27,8 @@ const LINE_BYTES = 2 * NUMBER_BYTES_MAX + 2
 /** Room for ` # {trace_id="…",span_id="…"} value time`. */
 const EXEMPLAR_BYTES = 96 + 2 * NUMBER_BYTES_MAX
 const OVERFLOW_LABELS = Buffer.from('otel_metric_overflow="true"')
+/** Families that have so many series at most are made their fixed text for each rendering. */
+const FEW_SERIES = 4
 const [SPACE, NEWLINE] = [32, 10]
 
 /**
@@ -83,7 +85,7 @@ function* renderFamily(writer: ChunkWriter, family: Renderable, cutoffMs: number
     const row = new Row(writer, served, fixed, options)
     for (let i = 0; i < served.count; i++) {
       if ((i & 255) === 255) yield false
-      const verdict = served.verdicts[i]
+      const verdict = served.verdicts.of(i)
       if (verdict === Verdict.overflow || (verdict === Verdict.shown && isOverflow(served, i))) {
         row.addToOverflow(i)
         continue
@@ -137,10 +139,11 @@ function isOverflow(served: ServedSource, i: number): boolean {
 
 function piecesOf(source: Source, options: RenderOptions, of: { readonly isTyped: boolean; readonly created: boolean }): Pieces {
   const key = `${options.format} ${of.isTyped} ${of.created}`
-  const known = source.pieces.get(key)
+  const known = source.pieces?.get(key)
   if (known !== undefined) return known
   const made = pieces(source.exposed, source.points.family, source.base.text, { format: options.format, ...of })
-  source.pieces.set(key, made)
+  // With thousands of families of a series or two they would take more memory than the series themselves.
+  if (source.count > FEW_SERIES) (source.pieces ??= new Map()).set(key, made)
   return made
 }
 
@@ -170,7 +173,7 @@ class Row {
 
   /** Most bytes that series `i` takes; -1 is the overflow series. */
   bytesMax(i: number): number {
-    const labels = i < 0 ? OVERFLOW_LABELS.length : (this.#served.labels.length[i] as number)
+    const labels = i < 0 ? OVERFLOW_LABELS.length : this.#served.labels.lengthOf(i)
     const lines = this.#fixed.lines.length + 1 + (this.#fixed.bucket === undefined ? 0 : EXPONENTIAL_LINES_MAX)
     return this.#fixed.bytesMax + lines * (labels + LINE_BYTES) + EXEMPLAR_BYTES
   }
@@ -263,7 +266,7 @@ class Row {
   #start(line: Line, i: number): void {
     const writer = this.#writer
     const { labels } = this.#served
-    const length = i < 0 ? OVERFLOW_LABELS.length : (labels.length[i] as number)
+    const length = i < 0 ? OVERFLOW_LABELS.length : labels.lengthOf(i)
     if (length === 0) {
       writer.copy(line.bare)
       return

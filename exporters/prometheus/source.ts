@@ -1,6 +1,7 @@
 import type { AttributeSet } from '../../model/attributes.ts'
 import type { FamilyPoints } from '../../model/metrics.ts'
-import type { BaseLabels, LabelArena } from './labels.ts'
+import type { LabelArena } from './label_arena.ts'
+import type { BaseLabels } from './labels.ts'
 import type { ExposedName } from './names.ts'
 import type { Pieces } from './pieces.ts'
 import type { PointStore } from './point_store.ts'
@@ -18,6 +19,44 @@ export function reasonOf(verdict: number): RejectReason | undefined {
   return REASONS[verdict]
 }
 
+const NO_VERDICTS = new Uint8Array(0)
+
+/** Verdicts on a list of series, one after another. Takes no memory as long as all are shown. */
+export class Verdicts {
+  /** So many series from the first on are shown, as long as there is no array. */
+  #shown = 0
+  #array = NO_VERDICTS
+
+  /** What was decided on a series; `open` when nothing was. */
+  of(index: number): number {
+    if (this.#array !== NO_VERDICTS) return this.#array[index] ?? Verdict.open
+    return index < this.#shown ? Verdict.shown : Verdict.open
+  }
+
+  set(index: number, verdict: number): void {
+    if (this.#array === NO_VERDICTS) {
+      if (verdict === Verdict.shown && index <= this.#shown) {
+        this.#shown = Math.max(this.#shown, index + 1)
+        return
+      }
+      this.#array = new Uint8Array(Math.max(64, this.#shown, index + 1)).fill(Verdict.shown, 0, this.#shown)
+    }
+    if (index >= this.#array.length) {
+      const grown = new Uint8Array(Math.max(this.#array.length * 2, index + 1))
+      grown.set(this.#array)
+      this.#array = grown
+    }
+    this.#array[index] = verdict
+  }
+
+  copy(): Verdicts {
+    const copied = new Verdicts()
+    copied.#shown = this.#shown
+    copied.#array = this.#array === NO_VERDICTS ? NO_VERDICTS : this.#array.slice()
+    return copied
+  }
+}
+
 /** The series of one family, resource and scope that one producer (or all who tell news) makes. */
 export class Source {
   readonly exposed: ExposedName
@@ -30,7 +69,7 @@ export class Source {
   /** Time of the last batch. */
   timeMs = 0
   labels: LabelArena
-  verdicts: Uint8Array = new Uint8Array(64)
+  verdicts = new Verdicts()
   /** Series decided on, from the first on. */
   judged = 0
   /** Series with the verdict `shown`. */
@@ -40,8 +79,8 @@ export class Source {
   /** Series counted as rejected for `conflict`. */
   conflictCounted = 0
   isHelpCounted = false
-  /** Fixed text of its lines, by format. */
-  readonly pieces = new Map<string, Pieces>()
+  /** Fixed text of its lines, by format; undefined as long as none is kept. */
+  pieces: Map<string, Pieces> | undefined
 
   constructor(points: FamilyPoints, parts: { exposed: ExposedName; base: BaseLabels; labels: LabelArena; producer?: object; store?: PointStore }) {
     this.points = points
@@ -63,21 +102,16 @@ export class Source {
 
   /** Decides on the next series; true when it is the first time that it is rejected for this reason. */
   judge(verdict: number): boolean {
-    if (this.judged === this.verdicts.length) {
-      const grown = new Uint8Array(this.judged * 2)
-      grown.set(this.verdicts)
-      this.verdicts = grown
-    }
-    const before = this.verdicts[this.judged]
-    this.verdicts[this.judged++] = verdict
+    const before = this.verdicts.of(this.judged)
+    this.verdicts.set(this.judged++, verdict)
     if (verdict === Verdict.shown) this.shown++
     return reasonOf(verdict) !== undefined && before !== verdict
   }
 
   /** All series are to be decided on anew; earlier verdicts are remembered so that nothing is counted twice. */
   reopen(): void {
-    // Renderings that run hold on to the array.
-    this.verdicts = this.verdicts.slice()
+    // Renderings that run hold on to the old ones.
+    this.verdicts = this.verdicts.copy()
     this.judged = 0
     this.shown = 0
   }
@@ -90,12 +124,12 @@ export class Source {
   }
 
   #carryVerdicts(old: readonly AttributeSet[], next: readonly AttributeSet[], count: number): void {
-    const verdicts = new Uint8Array(Math.max(64, count))
+    const verdicts = new Verdicts()
     let from = 0
     for (let to = 0; to < count; to++) {
       while (from < this.judged && old[from] !== next[to]) from++
       if (from >= this.judged) break
-      verdicts[to] = this.verdicts[from++] as number
+      verdicts.set(to, this.verdicts.of(from++))
     }
     this.verdicts = verdicts
     this.judged = 0
