@@ -153,9 +153,9 @@ export class LabelArena {
       this.#chunks = [...this.#chunks, last === undefined ? this.#firstChunk(bytes) : Buffer.allocUnsafeSlow(CHUNK_BYTES)]
       this.#used = 0
     } else if (bytes > last.length - this.#used) {
-      const grown = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, Math.max(last.length * 2, this.#used + bytes)))
-      last.copy(grown, 0, 0, this.#used)
-      this.#chunks[this.#chunks.length - 1] = grown
+      const larger = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, Math.max(last.length * 2, this.#used + bytes)))
+      last.copy(larger, 0, 0, this.#used)
+      this.#chunks[this.#chunks.length - 1] = larger
     }
     return this.#chunks.at(-1)
   }

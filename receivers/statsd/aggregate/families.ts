@@ -4,6 +4,7 @@ import { familyKind, metricFamily, type Traits } from './descriptor.ts'
 import { FamilyNames } from './family_names.ts'
 import type { RowForm } from './layout.ts'
 import { type ListFamily, type ListOrigin, SeriesList } from './series_list.ts'
+import { SmallColumns } from './small_columns.ts'
 
 class Family implements ListFamily {
   readonly family: ListFamily['family']
@@ -24,6 +25,7 @@ export class Families {
   readonly names = new FamilyNames()
   /** By `Traits.familyShape`, then by the name that was asked for. */
   readonly #byShape = new Map<string, Map<string, Family>>()
+  readonly #small = new SmallColumns()
   #size = 0
   #made = 0
 
@@ -36,7 +38,7 @@ export class Families {
     const family = this.#familyOf(name, traits)
     const known = family.lists.find((list) => isSame(list.keys, keys))
     if (known !== undefined) return known
-    const list = new SeriesList(family, keys, this.#made++)
+    const list = new SeriesList(family, keys, { number: this.#made++, small: this.#small })
     family.lists = [...family.lists, list]
     return list
   }

@@ -49,6 +49,7 @@ export interface StatHubStats {
 const BUSY_ATTEMPTS_MAX = 25
 /** A series ends so much later than its time to live: by then its writer, too, takes it for ended. */
 const GRACE_MS = 1000
+const NO_VALUES: readonly string[] = []
 const OVERFLOW_KEYS = OVERFLOW_ATTRIBUTES.keys
 
 type SummedKind = Exclude<Aggregation['kind'], 'set'>
@@ -222,7 +223,7 @@ export class StatHub {
 
   /** The series of a row, made when it is new. */
   #seriesOf(shard: StatShardReader, row: number, list: SeriesList, traits: Traits): number {
-    const values = traits.keys.map((_, label) => this.#interner.text(shard.value(row, label)))
+    const values = traits.keys.length === 0 ? NO_VALUES : traits.keys.map((_, label) => this.#interner.text(shard.value(row, label)))
     const known = this.#index.find(list, values)
     return known >= 0 ? known : this.#newSeries(list, values, { traits, name: shard.name(row) })
   }

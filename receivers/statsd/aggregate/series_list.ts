@@ -2,6 +2,7 @@ import type { AttributeSet, Resource, Scope } from '../../../model/attributes.ts
 import { type FamilyPoints, type MetricFamily, valuesPerPoint } from '../../../model/metrics.ts'
 import type { Aggregation } from '../naming/naming.ts'
 import type { RowForm } from './layout.ts'
+import type { SmallColumns } from './small_columns.ts'
 
 /** What all lists of a family have in common. */
 export interface ListFamily {
@@ -41,6 +42,7 @@ export class SeriesList {
   /** Rows that are about to be looked at and may belong to new series: columns that grow make room for them at once. */
   expected = 0
   readonly #baseStride: number
+  readonly #small: SmallColumns
   series: AttributeSet[] = NO_SERIES
   /** Number of each series in the hub. */
   ids: number[] = NO_IDS
@@ -52,10 +54,11 @@ export class SeriesList {
   #capacity = 0
   #points: FamilyPoints | undefined
 
-  constructor(of: ListFamily, keys: readonly string[], number: number) {
+  constructor(of: ListFamily, keys: readonly string[], { number, small }: { readonly number: number; readonly small: SmallColumns }) {
     this.of = of
     this.keys = keys
     this.number = number
+    this.#small = small
     this.stride = valuesPerPoint(of.family)
     this.#baseStride = of.aggregation.kind === 'gauge' ? GaugeBase.words : this.stride
   }
@@ -80,7 +83,8 @@ export class SeriesList {
       this.series.push(attributes)
       this.ids.push(id)
     }
-    this.startTimesMs[index] = startMs
+    if (this.#capacity === 1) this.startTimesMs = this.#small.constant(startMs)
+    else this.startTimesMs[index] = startMs
     return index
   }
 
@@ -118,9 +122,10 @@ export class SeriesList {
 
   #allocate(capacity: number, hasBase: boolean): void {
     this.#capacity = capacity
-    this.values = new Float64Array(capacity * this.stride)
-    this.startTimesMs = new Float64Array(capacity)
-    this.updatedMs = new Float64Array(capacity)
+    const isSmall = capacity === 1
+    this.values = isSmall ? this.#small.take(this.stride) : new Float64Array(capacity * this.stride)
+    this.startTimesMs = isSmall ? NO_NUMBERS : new Float64Array(capacity)
+    this.updatedMs = isSmall ? this.#small.take(1) : new Float64Array(capacity)
     this.base = hasBase ? new Float64Array(capacity * this.#baseStride) : undefined
   }
 
