@@ -99,6 +99,8 @@ export class Catalog {
   readonly #siblings = new Map<string, string[]>()
   readonly #arenas = new WeakMap<readonly AttributeSet[], LabelArena[]>()
   readonly #bases = new WeakMap<Resource, WeakMap<Scope, BaseLabels>>()
+  /** Number of the batch that is being taken. */
+  #batch = 0
   #stored = 0
   /** So many series may be shown before they must be counted again. */
   #room = 0
@@ -112,14 +114,16 @@ export class Catalog {
   /** Takes a batch; returns how many of its points were kept. `hasOwnTimes` says that points are of the time of `updatedMs`, not of the batch. */
   consume(metrics: SeriesMetrics, hasOwnTimes = false): number {
     let kept = 0
+    this.#batch++
     const complete = new Map<object, Map<string, FamilyPoints[]>>()
     for (const points of metrics.families) {
       if (points.producer === undefined) kept += this.#addNews(points, { timeMs: metrics.timeMs, hasOwnTimes })
       else {
+        kept += points.series.length
+        if (this.#goesOn(points, points.producer, metrics.timeMs)) continue
         const families = complete.get(points.producer) ?? new Map<string, FamilyPoints[]>()
         families.set(points.family.name, [...(families.get(points.family.name) ?? []), points])
         complete.set(points.producer, families)
-        kept += points.series.length
       }
     }
     for (const [producer, families] of complete) for (const [name, lists] of families) this.#replace(producer, name, lists, metrics.timeMs)
@@ -183,15 +187,22 @@ export class Catalog {
     return expirationMs === 0 ? Number.NEGATIVE_INFINITY : clock.now() - expirationMs
   }
 
-  #replace(producer: object, name: string, lists: readonly FamilyPoints[], timeMs: number): void {
+  /** Takes the list of the only source of its name; false when it belongs to another one, or is new. */
+  #goesOn(points: FamilyPoints, producer: object, timeMs: number): boolean {
+    const sources = this.#producers.get(producer)?.get(points.family.name)
+    const [only] = sources ?? []
+    if (only === undefined || sources?.length !== 1 || only.batch === this.#batch || points.series.length === 0) return false
+    if (only.points.series !== points.series || !isOfFamily(only, points)) return false
+    only.update(points, only.labels, { count: points.series.length, timeMs })
+    only.batch = this.#batch
+    return true
+  }
+
+  #replace(producer: object, name: string, news: readonly FamilyPoints[], timeMs: number): void {
     const families = this.#producers.get(producer) ?? new Map<string, Source[]>()
     this.#producers.set(producer, families)
     const before = families.get(name) ?? []
-    const [only] = before
-    if (only !== undefined && before.length === 1 && lists.length === 1 && only.points.series === lists[0]?.series && isOfFamily(only, lists[0])) {
-      only.update(lists[0], only.labels, { count: only.points.series.length, timeMs })
-      return
-    }
+    const lists = [...before.filter(({ batch }) => batch === this.#batch).map(({ points }) => points), ...news]
     const after: Source[] = []
     for (const points of lists) {
       if (points.series.length === 0) continue
@@ -267,7 +278,8 @@ export class Catalog {
     const base = this.#baseFor(points.resource, points.scope)
     const source = new Source(points, { exposed, base, labels: this.#arenaFor(points, { base }), ...owner })
     const group = this.#groups.get(exposed.name) ?? { sources: [], claims: undefined, judgedLists: REOPEN_LISTS }
-    group.sources = [...group.sources, source]
+    // Unlike an array that is spread, this one has no room for more: most metrics have one source.
+    group.sources = group.sources.concat(source)
     this.#groups.set(exposed.name, group)
     return source
   }
@@ -293,7 +305,7 @@ export class Catalog {
     const known = arenas.find((arena) => arena.plans.isExact === plans.isExact && isSameSet(arena.plans.taken, plans.taken))
     if (known !== undefined) return known
     const arena = new LabelArena(series, plans, of.labels?.series === series ? undefined : of.labels)
-    this.#arenas.set(series, [...arenas, arena])
+    this.#arenas.set(series, arenas.concat(arena))
     return arena
   }
 

@@ -66,6 +66,8 @@ export class Source {
   points: FamilyPoints
   /** Series in the last batch; `points.series` may have grown since. */
   count = 0
+  /** Number of the batch in which it went on as it was. */
+  batch = 0
   /** Time of the last batch. */
   timeMs = 0
   labels: LabelArena

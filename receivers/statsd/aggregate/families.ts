@@ -39,7 +39,8 @@ export class Families {
     const known = family.lists.find((list) => isSame(list.keys, keys))
     if (known !== undefined) return known
     const list = new SeriesList(family, keys, { number: this.#made++, small: this.#small })
-    family.lists = [...family.lists, list]
+    // Unlike an array that is spread, this one has no room for more: most families have one list.
+    family.lists = family.lists.concat(list)
     return list
   }
 

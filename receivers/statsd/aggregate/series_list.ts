@@ -114,8 +114,10 @@ export class SeriesList {
   /** The list as consumers get it; the same object as long as columns are not made anew. */
   points(origin: ListOrigin): FamilyPoints {
     if (this.#points === undefined || this.#points.values !== this.values || this.#points.series !== this.series) {
+      const { producer, resource, scope } = origin
       const { series, values, stride, startTimesMs, updatedMs } = this
-      this.#points = { ...origin, family: this.of.family, series, values, offset: 0, stride, startTimesMs, updatedMs }
+      // Spread, `origin` would give each of these objects a second part.
+      this.#points = { producer, resource, scope, family: this.of.family, series, values, offset: 0, stride, startTimesMs, updatedMs }
     }
     return this.#points
   }
