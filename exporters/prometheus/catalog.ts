@@ -1,8 +1,9 @@
 import type { TimeSlices } from '../../lib/time_slices.ts'
 import type { AttributeSet, Resource, Scope } from '../../model/attributes.ts'
 import type { FamilyPoints, MetricFamily, SeriesMetrics } from '../../model/metrics.ts'
+import { type Claims, claim } from './claims.ts'
 import { LabelArena } from './label_arena.ts'
-import { type BaseLabels, baseLabels, comparableLabels, type ResourceLabelOptions } from './labels.ts'
+import { type BaseLabels, baseLabels, type ResourceLabelOptions } from './labels.ts'
 import { type ExposedName, exposedName, type NameOptions } from './names.ts'
 import { keyOf, PointStore } from './point_store.ts'
 import { type RejectReason, reasonOf, Source, Verdict, type Verdicts } from './source.ts'
@@ -54,10 +55,15 @@ export interface Served {
 /** All sources of one exposed name, in the order of their arrival. */
 interface Group {
   sources: Source[]
-  /** Hash of labels → the first series that has them. Undefined as long as labels cannot be equal. */
-  claims: Map<number, { readonly source: Source; readonly index: number }> | undefined
+  /** Undefined as long as labels cannot be equal. */
+  claims: Claims | undefined
   /** The lists of series that the verdicts are about. */
   judgedLists: readonly unknown[]
+  /** Whether the names beside this one are free, of a family with this base; as of so many changes of groups. */
+  isBaseFree: boolean
+  isCreatedFree: boolean
+  base: string
+  changes: number
 }
 
 /** What tells families of one resource and scope apart, whatever buckets their points have. */
@@ -99,6 +105,12 @@ export class Catalog {
   readonly #siblings = new Map<string, string[]>()
   readonly #arenas = new WeakMap<readonly AttributeSet[], LabelArena[]>()
   readonly #bases = new WeakMap<Resource, WeakMap<Scope, BaseLabels>>()
+  /** Names of the groups, sorted; undefined when there are others by now. */
+  #names: readonly string[] | undefined
+  /** Groups that have come or gone. */
+  #changes = 0
+  /** True when no source has come, gone, or gone on with another number of series since it was settled what clashes. */
+  #isSettled = false
   /** Number of the batch that is being taken. */
   #batch = 0
   #stored = 0
@@ -163,23 +175,27 @@ export class Catalog {
     this.#room = 0
     this.#fullFor = 0
     const families: ServedFamily[] = []
-    const names = [...this.#groups.keys()].sort()
-    for (const name of names) {
+    this.#names ??= [...this.#groups.keys()].sort()
+    for (const name of this.#names) {
       const group = this.#groups.get(name)
       if (group === undefined) continue
-      const sources = await this.#judgeGroup(group, slices)
+      const sources = isJudged(group) ? group.sources : await this.#judgeGroup(group, slices)
       const [first] = sources
       if (first === undefined) continue
-      const { base } = first.exposed
-      families.push({
-        exposed: first.exposed,
-        help: first.points.family.description,
-        isBaseFree: base === name || !this.#groups.has(base),
-        isCreatedFree: !this.#groups.has(`${base}_created`),
-        sources: sources.map((source) => freeze(source)),
-      })
+      const { exposed } = first
+      this.#findFree(group, exposed)
+      const { isBaseFree, isCreatedFree } = group
+      families.push({ exposed, help: first.points.family.description, isBaseFree, isCreatedFree, sources: sources.map(freeze) })
     }
     return { families, targets: this.#targets(), cutoffMs: this.#cutoff() }
+  }
+
+  #findFree(group: Group, { name, base }: ExposedName): void {
+    if (group.base === base && group.changes === this.#changes) return
+    group.base = base
+    group.changes = this.#changes
+    group.isBaseFree = base === name || !this.#groups.has(base)
+    group.isCreatedFree = !this.#groups.has(`${base}_created`)
   }
 
   #cutoff(): number {
@@ -193,7 +209,7 @@ export class Catalog {
     const [only] = sources ?? []
     if (only === undefined || sources?.length !== 1 || only.batch === this.#batch || points.series.length === 0) return false
     if (only.points.series !== points.series || !isOfFamily(only, points)) return false
-    only.update(points, only.labels, { count: points.series.length, timeMs })
+    this.#update(only, points, { labels: only.labels, count: points.series.length, timeMs })
     only.batch = this.#batch
     return true
   }
@@ -207,7 +223,7 @@ export class Catalog {
     for (const points of lists) {
       if (points.series.length === 0) continue
       const source = sourceOf(points, before, after) ?? this.#newSource(points, { producer })
-      source.update(points, this.#arenaFor(points, source), { count: points.series.length, timeMs })
+      this.#update(source, points, { labels: this.#arenaFor(points, source), count: points.series.length, timeMs })
       after.push(source)
     }
     for (const source of before) if (!after.includes(source)) this.#remove(source)
@@ -270,25 +286,37 @@ export class Catalog {
 
   #refreshStore(source: Source, timeMs: number): void {
     const store = source.store as PointStore
-    source.update(store.points, this.#arenaFor(store.points, source), { count: store.size, timeMs })
+    this.#update(source, store.points, { labels: this.#arenaFor(store.points, source), count: store.size, timeMs })
   }
 
   #newSource(points: FamilyPoints, owner: { readonly producer?: object; readonly store?: PointStore }): Source {
     const exposed = exposedName(points.family, this.#settings)
     const base = this.#baseFor(points.resource, points.scope)
     const source = new Source(points, { exposed, base, labels: this.#arenaFor(points, { base }), ...owner })
-    const group = this.#groups.get(exposed.name) ?? { sources: [], claims: undefined, judgedLists: REOPEN_LISTS }
+    const group = this.#groups.get(exposed.name) ?? this.#newGroup(exposed.name)
     // Unlike an array that is spread, this one has no room for more: most metrics have one source.
     group.sources = group.sources.concat(source)
-    this.#groups.set(exposed.name, group)
+    this.#isSettled = false
     return source
+  }
+
+  #newGroup(name: string): Group {
+    const group: Group = { sources: [], claims: undefined, judgedLists: REOPEN_LISTS, isBaseFree: true, isCreatedFree: true, base: '', changes: -1 }
+    this.#groups.set(name, group)
+    this.#names = undefined
+    this.#changes++
+    return group
   }
 
   #remove(source: Source): void {
     const group = this.#groups.get(source.exposed.name)
     if (group === undefined) return
     group.sources = group.sources.filter((other) => other !== source)
-    if (group.sources.length === 0) this.#groups.delete(source.exposed.name)
+    this.#isSettled = false
+    if (group.sources.length > 0) return
+    this.#groups.delete(source.exposed.name)
+    this.#names = undefined
+    this.#changes++
   }
 
   #baseFor(resource: Resource, scope: Scope): BaseLabels {
@@ -309,8 +337,15 @@ export class Catalog {
     return arena
   }
 
+  #update(source: Source, points: FamilyPoints, of: { readonly labels: LabelArena; readonly count: number; readonly timeMs: number }): void {
+    if (source.count !== of.count) this.#isSettled = false
+    source.update(points, of.labels, of)
+  }
+
   /** Finds the families that clash as a whole. */
   #settleFamilies(): void {
+    if (this.#isSettled) return
+    this.#isSettled = true
     const taken = new Map<string, string>()
     for (const [name, group] of this.#groups) {
       const sources = group.sources.filter((source) => source.count > 0)
@@ -414,6 +449,13 @@ export class Catalog {
   }
 }
 
+/** True when nothing is to be decided: the group has one source, of which all series have been decided on. */
+function isJudged({ sources, judgedLists, claims }: Group): boolean {
+  const [only] = sources
+  if (only === undefined || sources.length > 1 || claims !== undefined || only.conflict !== undefined || only.count === 0) return false
+  return judgedLists.length === 1 && judgedLists[0] === only.points.series && only.judged >= only.count && only.labels.count >= only.count
+}
+
 function freeze(source: Source): ServedSource {
   const { points, count, verdicts, labels, timeMs } = source
   return { source, points, count, verdicts, labels, timeMs, timesMs: source.store?.timesMs }
@@ -428,7 +470,6 @@ async function renderLabels(sources: readonly Source[], slices: TimeSlices | und
   }
 }
 
-/** Notes who has a set of labels; false when another series has the same. */
 /**
  * The source among `before`, those in `taken` left out, that goes on with a list. A family may have several lists: what
  * shows the same series goes first.
@@ -440,35 +481,6 @@ function sourceOf(points: FamilyPoints, before: readonly Source[], taken: readon
 
 function isOfFamily({ points }: Source, { family, resource, scope }: FamilyPoints): boolean {
   return points.family === family && points.resource === resource && points.scope === scope
-}
-
-function claim(claims: Map<number, { readonly source: Source; readonly index: number }>, source: Source, index: number): boolean {
-  const text = labelsOf(source, index)
-  const key = hash53(text)
-  const holder = claims.get(key)
-  if (holder === undefined) {
-    claims.set(key, { source, index })
-    return true
-  }
-  return labelsOf(holder.source, holder.index) !== text
-}
-
-function labelsOf(source: Source, index: number): string {
-  const attributes = source.points.series[index] as AttributeSet
-  return comparableLabels(source.labels.plan(attributes), attributes, source.base)
-}
-
-function hash53(text: string): number {
-  let high = 0x9e3779b1 | 0
-  let low = 0x85ebca6b | 0
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    high = Math.imul(high ^ code, 0x85ebca6b)
-    low = Math.imul(low ^ code, 0xc2b2ae35)
-    high ^= high >>> 13
-    low ^= low >>> 15
-  }
-  return (high >>> 0) * 0x20_0000 + ((low >>> 0) & 0x1f_ffff)
 }
 
 function scopeKey(scope: Scope): string {
