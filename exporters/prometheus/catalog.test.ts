@@ -1,0 +1,125 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { TimeSlices } from '../../lib/time_slices.ts'
+import { AttributeSet } from '../../model/attributes.ts'
+import type { FamilyPoints, MetricFamily } from '../../model/metrics.ts'
+import { FakeClock } from '../../test/fakes/clock.ts'
+import { metricFamily, metricsOf } from '../../test/fakes/metrics.ts'
+import { Catalog } from './catalog.ts'
+import { ChunkPool } from './chunk_writer.ts'
+import { render } from './render.ts'
+import { Verdict, Verdicts } from './source.ts'
+
+const RESOURCE = { attributes: AttributeSet.of({ 'service.name': 'cart' }) }
+const SCOPE = { name: 'test', version: '' }
+
+function newCatalog(): Catalog {
+  return new Catalog({
+    namespace: '',
+    addsSuffixes: true,
+    constLabels: {},
+    hasScopeInfo: true,
+    isResourceLabel: () => false,
+    seriesMax: 1000,
+    expirationMs: 0,
+    clock: new FakeClock(),
+    rejected: (reason, _, family) => expect.fail(`${family} ${reason}`),
+    dropped: (reason) => expect.fail(reason),
+    helpConflict: (family) => expect.fail(family),
+  })
+}
+
+async function textOf(catalog: Catalog): Promise<string> {
+  const options = { format: 'openmetrics', sendsTimestamps: false, sendsCreated: true, targetName: 'target_info' } as const
+  const chunks: Buffer[] = []
+  for await (const chunk of render(await catalog.serve(new TimeSlices()), options, { series: 0, bytes: 0 }, new ChunkPool())) chunks.push(chunk)
+  return Buffer.concat(chunks).toString()
+}
+
+/** A producer that appends series to the lists of its metrics in place, and makes a list anew to remove some, as hubs do. */
+class Producer {
+  readonly #lists = new Map<string, { readonly family: MetricFamily; series: AttributeSet[] }>()
+  readonly #families = new Map<string, MetricFamily>()
+  readonly #producer = {}
+  #series = 0
+
+  /** `key` is that of the only label of the list's series; '' for none. */
+  add(name: string, key: string, count: number): void {
+    const id = `${name} ${key}`
+    const family = this.#families.get(name) ?? metricFamily(name.slice(2), name.startsWith('g ') ? { type: 'gauge', isMonotonic: false } : {})
+    this.#families.set(name, family)
+    const list = this.#lists.get(id) ?? { family, series: [] }
+    this.#lists.set(id, list)
+    if (key === '') list.series[0] ??= AttributeSet.empty
+    else for (let i = 0; i < count; i++) list.series.push(AttributeSet.of({ [key]: i % 3 === 2 ? `é${this.#series++}` : String(this.#series++) }))
+  }
+
+  remove(name: string, key: string, modulus: number): void {
+    const list = this.#lists.get(`${name} ${key}`)
+    if (list === undefined) return
+    list.series = list.series.filter((_, i) => i % modulus !== 0)
+  }
+
+  batch(): FamilyPoints[] {
+    const points = [...this.#lists.values()].map(({ family, series }): FamilyPoints => {
+      const values = Float64Array.from(series, (attributes, i) => i + String(attributes.values[0]).length)
+      const times = new Float64Array(series.length).fill(1000)
+      const columns = { values, offset: 0, stride: 1, startTimesMs: times, updatedMs: times }
+      return { producer: this.#producer, resource: RESOURCE, scope: SCOPE, family, series, ...columns }
+    })
+    for (const [id, { series }] of this.#lists) if (series.length === 0) this.#lists.delete(id)
+    return points
+  }
+}
+
+describe('Catalog', () => {
+  // Counters `a` and `b` are called `a_total` and `b_total`, unless the gauges have these names: then OpenMetrics does not know them as counters.
+  const name = fc.constantFrom('c a', 'g a', 'c b', 'g b_created', 'c hits')
+  const key = fc.constantFrom('', 'x', 'y')
+  const step = fc.oneof(
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant('add' as const), name, key, number: fc.integer({ min: 1, max: 9 }) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('remove' as const), name, key, number: fc.integer({ min: 1, max: 3 }) }) },
+  )
+
+  it('serves after any history what it would serve if it had known nothing before', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.array(step, { maxLength: 4 }), { minLength: 1, maxLength: 12 }), async (batches) => {
+        const producer = new Producer()
+        const catalog = newCatalog()
+        for (const steps of batches) {
+          for (const { kind, name: of, key: label, number } of steps) producer[kind](of, label, number)
+          const families = producer.batch()
+          catalog.consume(metricsOf(...families))
+          const fresh = newCatalog()
+          fresh.consume(metricsOf(...families))
+          expect(sorted(await textOf(catalog))).toEqual(sorted(await textOf(fresh)))
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
+/** The lines of lists of one metric may come in the order of their first sight. */
+function sorted(text: string): string[] {
+  return text.split('\n').sort()
+}
+
+describe('Verdicts', () => {
+  it('says of every index what was last decided', () => {
+    const verdict = fc.integer({ min: 0, max: Verdict.overflow })
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(150), fc.oneof(fc.constant(Verdict.shown), verdict)), { maxLength: 200 }), (decisions) => {
+        const verdicts = new Verdicts()
+        const expected = new Map<number, number>()
+        for (const [index, decided] of decisions) {
+          const frozen = verdicts.copy()
+          verdicts.set(index, decided)
+          expect(frozen.of(index)).toBe(expected.get(index) ?? Verdict.open)
+          expected.set(index, decided)
+        }
+        for (let i = 0; i < 160; i++) expect(verdicts.of(i)).toBe(expected.get(i) ?? Verdict.open)
+      }),
+    )
+  })
+})
