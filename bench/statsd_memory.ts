@@ -1,8 +1,8 @@
 /**
  * Resident memory of the built daemon with many StatsD series: idle, while they come, merged for the first time, scraped, and calm
- * again. `node bench/statsd_memory.ts [--series 100000] [--threads 1] [--readers 1] [--each own|all] [--names few|own]`, after
- * `npm run build`; takes about a minute. Each of eight clients sends series of its own, or all of them; these have few names and
- * tags, or each a name of its own. With `--readers 0` all workers read.
+ * again. `node bench/statsd_memory.ts [--series 100000] [--threads 1] [--readers 1] [--each own|all] [--names few|own] [--rate
+ * 20000]`, after `npm run build`; takes about a minute. Each of eight clients sends series of its own, or all of them; these have few
+ * names and tags, or each a name of its own. With `--readers 0` all workers read. The rate is in packets of 26 lines a second.
  */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
@@ -17,11 +17,10 @@ const { values } = parseArgs({
     readers: { type: 'string', default: '1' },
     each: { type: 'string', default: 'all' },
     names: { type: 'string', default: 'few' },
+    rate: { type: 'string', default: '20000' },
   },
 })
 const series = Number(values.series)
-/** Packets a second, of 26 lines: all series some times a second. */
-const RATE = 20_000
 /** So often all series are merged, with nobody who scrapes. */
 const INTERVAL_S = 10
 /** All series were sent by then, from when the sender starts, and before the first merge. */
@@ -57,7 +56,7 @@ function say(what: string): void {
 }
 
 async function send(seconds: number): Promise<void> {
-  const settings = { port: daemon.alsPort, seconds, transport: 'udp', lines: 26, series, rate: RATE, each: values.each, names: values.names }
+  const settings = { port: daemon.alsPort, seconds, transport: 'udp', lines: 26, series, rate: Number(values.rate), each: values.each, names: values.names }
   const args = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)])
   await promisify(execFile)(process.execPath, [join(import.meta.dirname, 'statsd_load.ts'), ...args])
 }
