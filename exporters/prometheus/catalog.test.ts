@@ -62,7 +62,7 @@ class Producer {
 
   batch(): FamilyPoints[] {
     const points = [...this.#lists.values()].map(({ family, series }): FamilyPoints => {
-      const values = Float64Array.from(series, (attributes, i) => i + String(attributes.values[0]).length)
+      const values = Float64Array.from(series, (attributes, i) => i + attributes.size)
       const times = new Float64Array(series.length).fill(1000)
       const columns = { values, offset: 0, stride: 1, startTimesMs: times, updatedMs: times }
       return { producer: this.#producer, resource: RESOURCE, scope: SCOPE, family, series, ...columns }
