@@ -1,39 +1,22 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { TimeSlices } from '../../lib/time_slices.ts'
 import { AttributeSet } from '../../model/attributes.ts'
 import type { FamilyPoints, MetricFamily } from '../../model/metrics.ts'
-import { FakeClock } from '../../test/fakes/clock.ts'
 import { metricFamily, metricsOf } from '../../test/fakes/metrics.ts'
-import { Catalog } from './catalog.ts'
-import { ChunkPool } from './chunk_writer.ts'
-import { render } from './render.ts'
+import type { Catalog } from './catalog.ts'
 import { Verdict, Verdicts } from './source.ts'
+import { newCatalog, textOf } from './testing.ts'
 
 const RESOURCE = { attributes: AttributeSet.of({ 'service.name': 'cart' }) }
 const SCOPE = { name: 'test', version: '' }
 
-function newCatalog(): Catalog {
-  return new Catalog({
-    namespace: '',
-    addsSuffixes: true,
-    constLabels: {},
-    hasScopeInfo: true,
-    isResourceLabel: () => false,
-    seriesMax: 1000,
-    expirationMs: 0,
-    clock: new FakeClock(),
+/** Nothing clashes here. */
+function quietCatalog(): Catalog {
+  return newCatalog({
     rejected: (reason, _, family) => expect.fail(`${family} ${reason}`),
     dropped: (reason) => expect.fail(reason),
     helpConflict: (family) => expect.fail(family),
   })
-}
-
-async function textOf(catalog: Catalog): Promise<string> {
-  const options = { format: 'openmetrics', sendsTimestamps: false, sendsCreated: true, targetName: 'target_info' } as const
-  const chunks: Buffer[] = []
-  for await (const chunk of render(await catalog.serve(new TimeSlices()), options, { series: 0, bytes: 0 }, new ChunkPool())) chunks.push(chunk)
-  return Buffer.concat(chunks).toString()
 }
 
 /** A producer that appends series to the lists of its metrics in place, and makes a list anew to remove some, as hubs do. */
@@ -85,14 +68,14 @@ describe('Catalog', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(step, { maxLength: 4 }), { minLength: 1, maxLength: 12 }), async (batches) => {
         const producer = new Producer()
-        const catalog = newCatalog()
+        const catalog = quietCatalog()
         for (const steps of batches) {
           for (const { kind, name: of, key: label, number } of steps) producer[kind](of, label, number)
           const families = producer.batch()
           catalog.consume(metricsOf(...families))
-          const fresh = newCatalog()
+          const fresh = quietCatalog()
           fresh.consume(metricsOf(...families))
-          expect(sorted(await textOf(catalog))).toEqual(sorted(await textOf(fresh)))
+          expect(sorted(await textOf(catalog, { format: 'openmetrics' }))).toEqual(sorted(await textOf(fresh, { format: 'openmetrics' })))
         }
       }),
       { numRuns: 300 },

@@ -1,42 +1,17 @@
 import { describe, expect, it } from 'vitest'
-import { TimeSlices } from '../../lib/time_slices.ts'
 import { finestIndex, SCALE_MAX } from '../../model/exponential.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
 import { type ParsedExposition, parseExposition } from '../../test/fakes/exposition.ts'
 import { familyPoints, metricFamily, metricsOf } from '../../test/fakes/metrics.ts'
-import { Catalog } from './catalog.ts'
-import { ChunkPool } from './chunk_writer.ts'
+import type { Catalog } from './catalog.ts'
 import { EXPONENTIAL_LINES_MAX, exponentialLines } from './exponential_lines.ts'
 import type { Format } from './pieces.ts'
-import { render } from './render.ts'
+import { newCatalog, textOf } from './testing.ts'
 
 const clock = new FakeClock()
 
-function newCatalog(seriesMax = 1000): Catalog {
-  return new Catalog({
-    namespace: '',
-    addsSuffixes: true,
-    constLabels: {},
-    hasScopeInfo: true,
-    isResourceLabel: () => false,
-    seriesMax,
-    expirationMs: 0,
-    clock,
-    rejected: () => undefined,
-    dropped: () => undefined,
-    helpConflict: () => undefined,
-  })
-}
-
-async function textOf(catalog: Catalog, format: Format): Promise<string> {
-  const chunks: Buffer[] = []
-  const options = { sendsTimestamps: false, sendsCreated: true, targetName: 'target_info', format }
-  for await (const chunk of render(await catalog.serve(new TimeSlices()), options, { series: 0, bytes: 0 }, new ChunkPool())) chunks.push(Buffer.from(chunk))
-  return Buffer.concat(chunks).toString('utf8')
-}
-
 async function parsed(catalog: Catalog, format: Format = 'text'): Promise<ParsedExposition> {
-  return parseExposition(await textOf(catalog, format))
+  return parseExposition(await textOf(catalog, { format }))
 }
 
 /** The values of a point with these observations at a scale. */
@@ -79,7 +54,7 @@ describe('exponential histograms and summaries', () => {
         ),
       ),
     )
-    const text = await textOf(catalog, format)
+    const text = await textOf(catalog, { format })
     parseExposition(text)
     await expect(text).toMatchFileSnapshot(new URL(`testdata/${name}`, import.meta.url).pathname)
   })
@@ -98,7 +73,7 @@ describe('exponential histograms and summaries', () => {
   })
 
   it('are merged in the overflow series', async () => {
-    const catalog = newCatalog(1)
+    const catalog = newCatalog({ seriesMax: 1 })
     const producer = {}
     const points = [[1], [2, 4], [1024]].map((values, i) => ({ attributes: { i }, values: exponential(values, 5 - 2 * i, 40) }))
     const summaries = [1, 2, 3].map((n) => ({ attributes: { n }, values: [n, 10 * n, 1, 2, 3] }))
@@ -168,7 +143,7 @@ describe('exponentialLines', () => {
 
 describe('families by the thousand', () => {
   it('are judged and rendered in a time that grows with their number only', async () => {
-    const catalog = newCatalog(100_000)
+    const catalog = newCatalog({ seriesMax: 100_000 })
     const producer = {}
     const families = Array.from({ length: 5000 }, (_, i) => familyPoints(metricFamily(`f${i}`), [{ attributes: { a: `${i}` }, values: [i] }], { producer }))
     catalog.consume(metricsOf(...families))

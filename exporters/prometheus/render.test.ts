@@ -1,16 +1,15 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { TimeSlices } from '../../lib/time_slices.ts'
 import { AttributeSet } from '../../model/attributes.ts'
 import type { SeriesMetrics } from '../../model/metrics.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
 import { type ParsedExposition, parseExposition } from '../../test/fakes/exposition.ts'
 import { familyPoints, metricFamily, metricsOf } from '../../test/fakes/metrics.ts'
-import { Catalog, type CatalogSettings } from './catalog.ts'
-import { ChunkPool } from './chunk_writer.ts'
+import type { Catalog, CatalogSettings } from './catalog.ts'
 import type { Format } from './pieces.ts'
 import { keyOf } from './point_store.ts'
-import { type RenderOptions, render } from './render.ts'
+import type { RenderOptions } from './render.ts'
+import { newCatalog, textOf } from './testing.ts'
 
 const START = Date.UTC(2026, 0, 1)
 
@@ -20,17 +19,11 @@ class Bench {
   readonly dropped: string[] = []
   readonly helpConflicts: string[] = []
   readonly catalog: Catalog
-  readonly #options: Omit<RenderOptions, 'format'>
+  readonly #options: Partial<RenderOptions>
 
   constructor(settings: Partial<CatalogSettings> = {}, options: Partial<RenderOptions> = {}) {
-    this.#options = { sendsTimestamps: false, sendsCreated: true, targetName: 'target_info', ...options }
-    this.catalog = new Catalog({
-      namespace: '',
-      addsSuffixes: true,
-      constLabels: {},
-      hasScopeInfo: true,
-      isResourceLabel: () => false,
-      seriesMax: 1000,
+    this.#options = options
+    this.catalog = newCatalog({
       expirationMs: 300_000,
       clock: this.clock,
       rejected: (reason, series, family) => this.rejected.push(`${family} ${reason} ${series}`),
@@ -40,11 +33,8 @@ class Bench {
     })
   }
 
-  async text(format: Format = 'text'): Promise<string> {
-    const chunks: Buffer[] = []
-    const served = await this.catalog.serve(new TimeSlices())
-    for await (const chunk of render(served, { ...this.#options, format }, { series: 0, bytes: 0 }, new ChunkPool())) chunks.push(chunk)
-    return Buffer.concat(chunks).toString('utf8')
+  text(format: Format = 'text'): Promise<string> {
+    return textOf(this.catalog, { ...this.#options, format })
   }
 
   async parsed(format: Format = 'text'): Promise<ParsedExposition> {
