@@ -3,11 +3,11 @@
  * that only counts datagrams: lines per CPU second. Of the whole process, the sender not included; what is lost on the way is told.
  * All receivers of a load run at the same time and get it in turns, so that what else the machine does hits all of them. `node
  * bench/statsd.ts [--seconds 5] [--runs 3] [--threads 1,2] [--series 10000,100000] [--exporter PATH] [--collector PATH] [--rate26
- * 30000] [--rate1 80000] [--each own|all] [--names few|own] [--readers 1] [--only udp26,udp1,tcp,mapping]`, after `npm run build`; the other programs are
- * taken from the cache of the interop tests when they are there. The Collector counts no lines: what the kernel has not dropped
- * counts as taken. `readers` is the receiver's setting, 0 for all workers; the last column says how many read in the end.
- * `mapping` is TCP with one rule and with a hundred. Each of eight clients sends series of its own by UDP, or all of them in turns;
- * series have few names and tags, or each a name of its own.
+ * 30000] [--rate1 80000] [--each own|all] [--names few|own] [--readers 1] [--only udp26,udp1,tcp,mapping]`, after `npm run build`;
+ * the other programs are taken from the cache of the interop tests when they are there. The Collector counts no lines: what the
+ * kernel has not dropped counts as taken. `readers` is the receiver's setting, 0 for all workers; the last column says how many read
+ * in the end. `mapping` is TCP with one rule and with a hundred. Each of eight clients sends series of its own by UDP, or all of them
+ * in turns; series have few names and tags, or each a name of its own.
  */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'

@@ -13,6 +13,7 @@ const SCOPE = { name: 'test', version: '' }
 /** Nothing clashes here. */
 function quietCatalog(): Catalog {
   return newCatalog({
+    seriesMax: 10_000,
     rejected: (reason, _, family) => expect.fail(`${family} ${reason}`),
     dropped: (reason) => expect.fail(reason),
     helpConflict: (family) => expect.fail(family),
@@ -80,6 +81,23 @@ describe('Catalog', () => {
       }),
       { numRuns: 300 },
     )
+  })
+})
+
+describe('a metric whose series have labels by the thousand', () => {
+  it('goes on with every list, and ends each by itself', async () => {
+    const producer = new Producer()
+    const catalog = quietCatalog()
+    const labels = Array.from({ length: 4000 }, (_, i) => `k${i}`)
+    for (const label of labels) producer.add('c hits', label, 1)
+    const shown = async (): Promise<number> => (await textOf(catalog)).split('\n').filter((line) => line.startsWith('hits_total{')).length
+    for (let round = 0; round < 3; round++) catalog.consume(metricsOf(...producer.batch()))
+    expect(await shown()).toBe(4000)
+    for (const label of labels.slice(0, 1500)) producer.remove('c hits', label, 1)
+    catalog.consume(metricsOf(...producer.batch()))
+    expect(await shown()).toBe(2500)
+    catalog.consume(metricsOf(...producer.batch()))
+    expect(await shown()).toBe(2500)
   })
 })
 

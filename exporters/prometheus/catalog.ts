@@ -6,7 +6,7 @@ import { LabelArena } from './label_arena.ts'
 import { type BaseLabels, baseLabels, type ResourceLabelOptions } from './labels.ts'
 import { type ExposedName, exposedName, type NameOptions } from './names.ts'
 import { keyOf, PointStore } from './point_store.ts'
-import { type RejectReason, reasonOf, Source, Verdict, type Verdicts } from './source.ts'
+import { isOfFamily, type RejectReason, reasonOf, Source, sourcesOf, Verdict, type Verdicts } from './source.ts'
 
 export interface CatalogSettings extends NameOptions, ResourceLabelOptions {
   /** Most series exposed; one histogram with all its lines is one series. */
@@ -134,7 +134,9 @@ export class Catalog {
         kept += points.series.length
         if (this.#goesOn(points, points.producer, metrics.timeMs)) continue
         const families = complete.get(points.producer) ?? new Map<string, FamilyPoints[]>()
-        families.set(points.family.name, [...(families.get(points.family.name) ?? []), points])
+        const lists = families.get(points.family.name)
+        if (lists === undefined) families.set(points.family.name, [points])
+        else lists.push(points)
         complete.set(points.producer, families)
       }
     }
@@ -219,14 +221,15 @@ export class Catalog {
     this.#producers.set(producer, families)
     const before = families.get(name) ?? []
     const lists = [...before.filter(({ batch }) => batch === this.#batch).map(({ points }) => points), ...news]
+    const { found, ended } = sourcesOf(lists, before)
     const after: Source[] = []
-    for (const points of lists) {
+    for (const [i, points] of lists.entries()) {
       if (points.series.length === 0) continue
-      const source = sourceOf(points, before, after) ?? this.#newSource(points, { producer })
+      const source = found[i] ?? this.#newSource(points, { producer })
       this.#update(source, points, { labels: this.#arenaFor(points, source), count: points.series.length, timeMs })
       after.push(source)
     }
-    for (const source of before) if (!after.includes(source)) this.#remove(source)
+    for (const source of ended) this.#remove(source)
     // An array that has grown has room for sixteen more, and most families have one source.
     if (after.length > 0) families.set(name, after.slice())
     else families.delete(name)
@@ -294,8 +297,9 @@ export class Catalog {
     const base = this.#baseFor(points.resource, points.scope)
     const source = new Source(points, { exposed, base, labels: this.#arenaFor(points, { base }), ...owner })
     const group = this.#groups.get(exposed.name) ?? this.#newGroup(exposed.name)
-    // Unlike an array that is spread, this one has no room for more: most metrics have one source.
-    group.sources = group.sources.concat(source)
+    // An array that has grown has room for sixteen more, and most metrics have one source.
+    if (group.sources.length === 0) group.sources = [source]
+    else group.sources.push(source)
     this.#isSettled = false
     return source
   }
@@ -468,19 +472,6 @@ async function renderLabels(sources: readonly Source[], slices: TimeSlices | und
       if ((source.labels.count & 31) === 0 && slices?.isOver === true) await slices.next()
     }
   }
-}
-
-/**
- * The source among `before`, those in `taken` left out, that goes on with a list. A family may have several lists: what
- * shows the same series goes first.
- */
-function sourceOf(points: FamilyPoints, before: readonly Source[], taken: readonly Source[]): Source | undefined {
-  const free = before.filter((source) => !taken.includes(source) && isOfFamily(source, points))
-  return free.find((source) => source.points.series === points.series) ?? free.find((source) => source.points.series[0]?.keys === points.series[0]?.keys)
-}
-
-function isOfFamily({ points }: Source, { family, resource, scope }: FamilyPoints): boolean {
-  return points.family === family && points.resource === resource && points.scope === scope
 }
 
 function scopeKey(scope: Scope): string {

@@ -150,7 +150,8 @@ export class LabelArena {
     if (bytes > CHUNK_BYTES) return undefined
     const last = this.#chunks.at(-1)
     if (last === undefined || bytes > CHUNK_BYTES - this.#used) {
-      this.#chunks = [...this.#chunks, last === undefined ? this.#firstChunk(bytes) : Buffer.allocUnsafeSlow(CHUNK_BYTES)]
+      // Unlike an array that is spread, this one has no room for more.
+      this.#chunks = this.#chunks.concat(last === undefined ? this.#firstChunk(bytes) : Buffer.allocUnsafeSlow(CHUNK_BYTES))
       this.#used = 0
     } else if (bytes > last.length - this.#used) {
       const larger = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, Math.max(last.length * 2, this.#used + bytes)))

@@ -138,3 +138,34 @@ export class Source {
     this.shown = 0
   }
 }
+
+/** Whether a list of points is of the family, resource and scope of a source. */
+export function isOfFamily({ points }: Source, { family, resource, scope }: FamilyPoints): boolean {
+  return points.family === family && points.resource === resource && points.scope === scope
+}
+
+/**
+ * Which of the sources `before` goes on with which list, by the list's place, and which have ended: those of no list that has series. A family may have lists by the thousand: what shows the
+ * same series goes first, and only what is left is compared one by one.
+ */
+export function sourcesOf(
+  lists: readonly FamilyPoints[],
+  before: readonly Source[],
+): { readonly found: readonly (Source | undefined)[]; readonly ended: ReadonlySet<Source> } {
+  const ended = new Set(before)
+  const bySeries = new Map(before.map((source) => [source.points.series, source]))
+  const found = lists.map((points) => {
+    const source = bySeries.get(points.series)
+    return source !== undefined && points.series.length > 0 && isOfFamily(source, points) && ended.delete(source) ? source : undefined
+  })
+  for (const [i, points] of lists.entries()) {
+    if (found[i] !== undefined || points.series.length === 0) continue
+    for (const source of ended) {
+      if (source.points.series[0]?.keys !== points.series[0]?.keys || !isOfFamily(source, points)) continue
+      found[i] = source
+      ended.delete(source)
+      break
+    }
+  }
+  return { found, ended }
+}

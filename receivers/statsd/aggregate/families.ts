@@ -10,13 +10,36 @@ class Family implements ListFamily {
   readonly family: ListFamily['family']
   readonly aggregation: Aggregation
   readonly form: RowForm
-  /** One per list of label keys. */
-  lists: readonly SeriesList[] = []
+  /** One per list of label keys. Most families have one only, which needs no map. */
+  #first: SeriesList | undefined
+  #others: Map<string, SeriesList> | undefined
 
   constructor(traits: Traits, name: string) {
     this.family = metricFamily(traits, name)
     this.aggregation = traits.aggregation
     this.form = traits.form
+  }
+
+  list(keys: readonly string[]): SeriesList | undefined {
+    return this.#first !== undefined && isSame(this.#first.keys, keys) ? this.#first : this.#others?.get(keys.join('\0'))
+  }
+
+  add(list: SeriesList): void {
+    if (this.#first === undefined) this.#first = list
+    else (this.#others ??= new Map()).set(list.keys.join('\0'), list)
+  }
+
+  *lists(): Generator<SeriesList, void, void> {
+    if (this.#first !== undefined) yield this.#first
+    if (this.#others !== undefined) yield* this.#others.values()
+  }
+
+  /** Forgets the lists that have ended; true when none is left. */
+  forgetEnded(): boolean {
+    for (const [key, list] of this.#others ?? []) if (list.isEnded) this.#others?.delete(key)
+    if (this.#others?.size === 0) this.#others = undefined
+    if (this.#first?.isEnded === true) this.#first = undefined
+    return this.#first === undefined && this.#others === undefined
   }
 }
 
@@ -36,16 +59,15 @@ export class Families {
   /** The list that series of a name belong into; `keys` when they are not those of the traits. */
   listOf(name: string, traits: Traits, keys: readonly string[] = traits.keys): SeriesList {
     const family = this.#familyOf(name, traits)
-    const known = family.lists.find((list) => isSame(list.keys, keys))
+    const known = family.list(keys)
     if (known !== undefined) return known
     const list = new SeriesList(family, keys, { number: this.#made++, small: this.#small })
-    // Unlike an array that is spread, this one has no room for more: most families have one list.
-    family.lists = family.lists.concat(list)
+    family.add(list)
     return list
   }
 
   *lists(): Generator<SeriesList, void, void> {
-    for (const families of this.#byShape.values()) for (const { lists } of families.values()) yield* lists
+    for (const families of this.#byShape.values()) for (const family of families.values()) yield* family.lists()
   }
 
   /**
@@ -57,25 +79,19 @@ export class Families {
     for (const families of this.#byShape.values()) {
       for (const [name, family] of families) {
         let hasEnded = false
-        for (const list of family.lists) {
+        for (const list of family.lists()) {
           published.push(list.points(origin))
           if (list.size > 0) continue
           list.isEnded = true
           hasEnded = true
         }
-        if (hasEnded) this.#leave(families, name, family)
+        if (!hasEnded || !family.forgetEnded()) continue
+        families.delete(name)
+        this.#size--
+        this.names.release(family.family.name)
       }
     }
     return published
-  }
-
-  /** Forgets the lists of a family that have ended, and with the last of them the family. */
-  #leave(families: Map<string, Family>, name: string, family: Family): void {
-    family.lists = family.lists.filter(({ isEnded }) => !isEnded)
-    if (family.lists.length > 0) return
-    families.delete(name)
-    this.#size--
-    this.names.release(family.family.name)
   }
 
   #familyOf(name: string, traits: Traits): Family {
