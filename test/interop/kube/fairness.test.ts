@@ -15,7 +15,7 @@ import { type Kube, startKube } from './kube.ts'
 const FLOW_CONTROL = '/apis/flowcontrol.apiserver.k8s.io/v1'
 const ACCOUNT = { kind: 'ServiceAccount', serviceAccount: { namespace: 'default', name: 'meshscope' } }
 
-/** No seats, none to borrow and no queue. The server still takes one request at a time, so that one must stay. */
+/** No seats, none to borrow and no queue. The server still takes one request at a time, so one must stay. */
 const NO_ROOM = {
   metadata: { name: 'no-room' },
   spec: { type: 'Limited', limited: { nominalConcurrencyShares: 0, lendablePercent: 0, borrowingLimitPercent: 0, limitResponse: { type: 'Reject' } } },
@@ -78,18 +78,24 @@ suite('the identity index with an API server that is too busy', ['etcd', 'kube-a
     await until('the rule holds', async () => (await asDaemon.send('GET', '/api/v1/pods?limit=1')).headers['x-kubernetes-pf-flowschema-uid'] === metadata.uid, {
       timeoutMs: 30_000,
     })
-    stuck = occupy(asDaemon.token)
+    stuck = await until('a request takes the only seat', () => occupy(asDaemon.token), { timeoutMs: 30_000 })
     await until('the server refuses', async () => (await asDaemon.send('GET', '/api/v1/pods')).code === 429, { timeoutMs: 30_000 })
     asDaemon.close()
   }
 
-  /** A request of which the server waits for the rest. */
-  function occupy(token: string): ClientRequest {
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'content-length': 1000 }
+  /** A request that the server has let in: it holds a seat as long as its body does not come. */
+  function occupy(token: string): Promise<ClientRequest> {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'content-length': 1000, expect: '100-continue' }
     const request = httpsRequest(`${kube.url}/api/v1/namespaces/default/configmaps`, { method: 'POST', headers, ca: kube.ca, agent: false })
-    request.on('error', () => {})
-    request.write('{')
-    return request
+    return new Promise((resolve, reject) => {
+      // Go says so when a handler begins to read the body, which it does with a seat.
+      request.once('continue', () => resolve(request))
+      request.once('response', (response) => {
+        request.destroy()
+        reject(new Error(`answered with status ${response.statusCode}`))
+      })
+      request.on('error', reject)
+    })
   }
 
   async function admitDaemon(): Promise<void> {
